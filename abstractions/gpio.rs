@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! GPIO chips.
+//!
+//! A driver implements [`Chip`] and makes a [`Registration`] of it; dropping that takes the chip
+//! away again, however many consumers it has.
+//!
+//! C header: [`include/linux/gpio/driver.h`](srctree/include/linux/gpio/driver.h)
+
+use core::{
+    marker::{
+        PhantomData,
+        PhantomPinned, //
+    },
+    ptr, //
+};
+use kernel::{
+    bindings,
+    device,
+    error::{
+        from_result,
+        to_result,
+        VTABLE_DEFAULT_ERROR, //
+    },
+    prelude::*,
+    str::CString,
+    types::Opaque, //
+};
+
+/// The direction of a line, as gpiolib codes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// The line is an output.
+    Output = bindings::GPIO_LINE_DIRECTION_OUT as isize,
+    /// The line is an input.
+    Input = bindings::GPIO_LINE_DIRECTION_IN as isize,
+}
+
+/// The operations of a GPIO chip.
+///
+/// They are called in process context and may sleep, on any number of threads at a time, for one
+/// line or for several. `offset` is the number of a line within the chip, below the chip's number of
+/// lines. Values are physical: gpiolib handles lines that are active low.
+///
+/// An operation that is not implemented is one that the chip does not have; gpiolib then does what
+/// it does for such chips.
+#[vtable]
+pub(crate) trait Chip: Send + Sync + 'static {
+    /// A consumer wants the line.
+    fn request(&self, _offset: u32) -> Result {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// The consumer has given the line back.
+    fn free(&self, _offset: u32) {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Tells the direction of the line. Also called while the chip is registered.
+    fn get_direction(&self, _offset: u32) -> Result<Direction> {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Makes the line an input.
+    fn direction_input(&self, _offset: u32) -> Result {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Makes the line an output that is `high` from the beginning, or low.
+    fn direction_output(&self, _offset: u32, _high: bool) -> Result {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Tells whether the line is high.
+    fn get(&self, _offset: u32) -> Result<bool> {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Drives the line high, or low.
+    fn set(&self, _offset: u32, _high: bool) -> Result {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// The chip is about to go: operations that wait for something have to end now, with an error,
+    /// and so have those to come.
+    ///
+    /// The chip is removed only after the operations that were called have returned.
+    fn shut_down(&self);
+}
+
+/// The names of a chip's lines.
+pub(crate) struct LineNames {
+    /// What `pointers` point into: C strings, one after the other.
+    _block: KVVec<u8>,
+    /// A C string or NULL for each line.
+    pointers: KVVec<*const c_char>,
+}
+
+// SAFETY: The pointers are those of memory that the value owns and that does not change.
+unsafe impl Send for LineNames {}
+
+// SAFETY: As above.
+unsafe impl Sync for LineNames {}
+
+impl LineNames {
+    /// Takes the names for `lines` lines from a block of NUL-terminated strings in line order.
+    ///
+    /// An empty string, or none, leaves a line without a name. What comes after the last line's
+    /// name, or has no terminator, is not used.
+    pub(crate) fn new(block: KVVec<u8>, lines: u16) -> Result<Self> {
+        let mut pointers = KVVec::from_elem(ptr::null(), usize::from(lines), GFP_KERNEL)?;
+        let mut rest: &[u8] = &block;
+
+        for pointer in pointers.iter_mut() {
+            let Ok(name) = CStr::from_bytes_until_nul(rest) else {
+                break;
+            };
+            if !name.is_empty() {
+                *pointer = name.as_char_ptr();
+            }
+            rest = rest.get(name.to_bytes_with_nul().len()..).unwrap_or(&[]);
+        }
+
+        Ok(Self {
+            _block: block,
+            pointers,
+        })
+    }
+
+    /// The name of a line, if it has one.
+    #[cfg(CONFIG_GPIO_VIRTIO_KUNIT_TEST)]
+    pub(super) fn get(&self, offset: usize) -> Option<&CStr> {
+        let pointer = *self.pointers.get(offset)?;
+        if pointer.is_null() {
+            return None;
+        }
+        // SAFETY: A pointer that is not NULL is that of a C string in the block, which does not
+        // change while the value is borrowed.
+        Some(unsafe { CStr::from_char_ptr(pointer) })
+    }
+}
+
+/// What a chip is registered with.
+pub(crate) struct Info {
+    /// The label that users find the chip by.
+    pub(crate) label: CString,
+    /// How many lines the chip has, at least 1.
+    pub(crate) lines: u16,
+    /// The names of the lines, if they have any.
+    pub(crate) names: Option<LineNames>,
+}
+
+/// A registered GPIO chip. It is removed when this is dropped.
+///
+/// It belongs into the data of the driver that is bound to the chip's parent, whose binding is the
+/// lifetime `'bound`: there it is dropped before the driver is gone.
+///
+/// # Invariants
+///
+/// `chip` is registered with gpiolib, its data points to `ops`, and what it points to besides is in
+/// `info`.
+#[pin_data(PinnedDrop)]
+pub(crate) struct Registration<'bound, T: Chip> {
+    ops: T,
+    info: Info,
+    #[pin]
+    chip: Opaque<bindings::gpio_chip>,
+    #[pin]
+    _pin: PhantomPinned,
+    _bound: PhantomData<&'bound device::Device<device::Bound>>,
+}
+
+// SAFETY: gpiolib may be called on any thread to remove a chip, and `T` is `Send`.
+unsafe impl<T: Chip> Send for Registration<'_, T> {}
+
+// SAFETY: Nothing can be done with a shared reference but to use `T`, which is `Sync`.
+unsafe impl<T: Chip> Sync for Registration<'_, T> {}
+
+impl<'bound, T: Chip> Registration<'bound, T> {
+    /// Registers a chip whose parent is `dev`. Its lines can be used at once.
+    pub(crate) fn new(
+        dev: &'bound device::Device<device::Bound>,
+        info: Info,
+        ops: T,
+    ) -> impl PinInit<Self, Error> + 'bound {
+        try_pin_init!(&this in Self {
+            ops,
+            info,
+            _pin: PhantomPinned,
+            _bound: PhantomData,
+            chip <- Opaque::try_ffi_init(|chip: *mut bindings::gpio_chip| {
+                // SAFETY: `this` is the value under construction, in its final place; `ops` and
+                // `info` are initialised, as they come first.
+                let (ops, info) = unsafe { (&raw const (*this.as_ptr()).ops, &(*this.as_ptr()).info) };
+
+                // SAFETY: `chip` is memory for a `struct gpio_chip`. Such a one may be zero.
+                unsafe { chip.write(pin_init::zeroed()) };
+
+                // SAFETY: `chip` was initialised above, and gpiolib does not have it yet. What the
+                // pointers point to lives in `info` and `dev`, which outlive the registration:
+                // `info` is a part of this value, and `dev` is bound as long as this value lives.
+                unsafe {
+                    (*chip).label = info.label.as_char_ptr();
+                    // CAST: `device::Device` is a transparent wrapper of `struct device`.
+                    (*chip).parent = ptr::from_ref(dev).cast_mut().cast();
+                    (*chip).base = -1;
+                    (*chip).ngpio = info.lines;
+                    (*chip).can_sleep = true;
+                    if let Some(names) = &info.names {
+                        (*chip).names = names.pointers.as_ptr();
+                    }
+                    Callbacks::<T>::install(chip);
+                }
+
+                // INVARIANT: If this succeeds the chip is registered, and its data is `ops`.
+                //
+                // SAFETY: `chip` is set up, and stays where it is until it is removed. The chip has
+                // no interrupts, so the lock classes of their locks are not used.
+                to_result(unsafe {
+                    bindings::gpiochip_add_data_with_key(
+                        chip,
+                        ops.cast_mut().cast(),
+                        ptr::null_mut(),
+                        ptr::null_mut(),
+                    )
+                })
+            }),
+        })
+    }
+}
+
+#[pinned_drop]
+impl<T: Chip> PinnedDrop for Registration<'_, T> {
+    fn drop(self: Pin<&mut Self>) {
+        // gpiochip_remove() waits for operations that run: they must not wait for ever.
+        self.ops.shut_down();
+
+        // SAFETY: By the type invariant the chip is registered. When this returns, no callback
+        // runs, and none will.
+        unsafe { bindings::gpiochip_remove(self.chip.get()) };
+    }
+}
+
+/// The C callbacks of a [`Chip`].
+///
+/// gpiolib calls them with a chip that a [`Registration`] of `T` has registered, or is about to, and
+/// does not let the chip be removed meanwhile.
+struct Callbacks<T>(PhantomData<T>);
+
+impl<T: Chip> Callbacks<T> {
+    /// Sets the operations that `T` has.
+    ///
+    /// # Safety
+    ///
+    /// `chip` must be valid and not registered.
+    unsafe fn install(chip: *mut bindings::gpio_chip) {
+        // SAFETY: By the requirement of this function.
+        let chip = unsafe { &mut *chip };
+
+        if T::HAS_REQUEST {
+            chip.request = Some(Self::request);
+        }
+        if T::HAS_FREE {
+            chip.free = Some(Self::free);
+        }
+        if T::HAS_GET_DIRECTION {
+            chip.get_direction = Some(Self::get_direction);
+        }
+        if T::HAS_DIRECTION_INPUT {
+            chip.direction_input = Some(Self::direction_input);
+        }
+        if T::HAS_DIRECTION_OUTPUT {
+            chip.direction_output = Some(Self::direction_output);
+        }
+        if T::HAS_GET {
+            chip.get = Some(Self::get);
+        }
+        if T::HAS_SET {
+            chip.set = Some(Self::set);
+        }
+    }
+
+    /// Finds the implementation behind a chip.
+    ///
+    /// # Safety
+    ///
+    /// `chip` must be one that a `Registration<T>` has registered, or is registering. The reference
+    /// must not be used after the chip was removed.
+    unsafe fn ops<'a>(chip: *mut bindings::gpio_chip) -> &'a T {
+        // SAFETY: By the requirement of this function, and the invariant of `Registration`, the
+        // data points to a `T` that lives until the chip was removed.
+        unsafe { &*bindings::gpiochip_get_data(chip).cast::<T>() }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::ops`]; gpiolib keeps the chip from being removed meanwhile.
+    unsafe extern "C" fn request(chip: *mut bindings::gpio_chip, offset: c_uint) -> c_int {
+        // SAFETY: By the requirement of this function.
+        let ops = unsafe { Self::ops(chip) };
+
+        from_result(|| ops.request(offset).map(|()| 0))
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::ops`]; gpiolib keeps the chip from being removed meanwhile.
+    unsafe extern "C" fn free(chip: *mut bindings::gpio_chip, offset: c_uint) {
+        // SAFETY: By the requirement of this function.
+        let ops = unsafe { Self::ops(chip) };
+
+        ops.free(offset);
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::ops`]; gpiolib keeps the chip from being removed meanwhile.
+    unsafe extern "C" fn get_direction(chip: *mut bindings::gpio_chip, offset: c_uint) -> c_int {
+        // SAFETY: By the requirement of this function.
+        let ops = unsafe { Self::ops(chip) };
+
+        from_result(|| {
+            ops.get_direction(offset)
+                .map(|direction| direction as c_int)
+        })
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::ops`]; gpiolib keeps the chip from being removed meanwhile.
+    unsafe extern "C" fn direction_input(chip: *mut bindings::gpio_chip, offset: c_uint) -> c_int {
+        // SAFETY: By the requirement of this function.
+        let ops = unsafe { Self::ops(chip) };
+
+        from_result(|| ops.direction_input(offset).map(|()| 0))
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::ops`]; gpiolib keeps the chip from being removed meanwhile.
+    unsafe extern "C" fn direction_output(
+        chip: *mut bindings::gpio_chip,
+        offset: c_uint,
+        value: c_int,
+    ) -> c_int {
+        // SAFETY: By the requirement of this function.
+        let ops = unsafe { Self::ops(chip) };
+
+        from_result(|| ops.direction_output(offset, value != 0).map(|()| 0))
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::ops`]; gpiolib keeps the chip from being removed meanwhile.
+    unsafe extern "C" fn get(chip: *mut bindings::gpio_chip, offset: c_uint) -> c_int {
+        // SAFETY: By the requirement of this function.
+        let ops = unsafe { Self::ops(chip) };
+
+        from_result(|| ops.get(offset).map(c_int::from))
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::ops`]; gpiolib keeps the chip from being removed meanwhile.
+    unsafe extern "C" fn set(
+        chip: *mut bindings::gpio_chip,
+        offset: c_uint,
+        value: c_int,
+    ) -> c_int {
+        // SAFETY: By the requirement of this function.
+        let ops = unsafe { Self::ops(chip) };
+
+        from_result(|| ops.set(offset, value != 0).map(|()| 0))
+    }
+}

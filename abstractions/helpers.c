@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * C functions for what Rust cannot call: inline functions and macros.
+ *
+ * All of them are called from the abstractions beside this file and do no more
+ * than their names say.
+ */
+
+#include <linux/minmax.h>
+#include <linux/pci.h>
+#include <linux/platform_device.h>
+#include <linux/ratelimit.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
+#include <linux/virtio_pci.h>
+
+#include "helpers.h"
+
+void gpio_virtio_ratelimit_init(struct ratelimit_state *state)
+{
+	ratelimit_default_init(state);
+}
+
+bool gpio_virtio_has_feature(const struct virtio_device *vdev, unsigned int bit)
+{
+	return __virtio_test_bit(vdev, bit);
+}
+
+void gpio_virtio_clear_feature(struct virtio_device *vdev, unsigned int bit)
+{
+	__virtio_clear_bit(vdev, bit);
+}
+
+/*
+ * Size of the part of a BAR that the PCI transport maps the configuration from.
+ *
+ * This reads what the transport has read when it was probed. A device that
+ * changes its capabilities afterwards is beyond what a driver can see.
+ */
+static size_t config_size_pci(struct pci_dev *pdev)
+{
+	u8 pos, cfg_type, bar;
+	u32 offset, length;
+	u64 room;
+
+	for (pos = pci_find_capability(pdev, PCI_CAP_ID_VNDR); pos;
+	     pos = pci_find_next_capability(pdev, pos, PCI_CAP_ID_VNDR)) {
+		pci_read_config_byte(pdev, pos + offsetof(struct virtio_pci_cap, cfg_type),
+				     &cfg_type);
+		pci_read_config_byte(pdev, pos + offsetof(struct virtio_pci_cap, bar), &bar);
+		if (cfg_type != VIRTIO_PCI_CAP_DEVICE_CFG || bar >= PCI_STD_NUM_BARS ||
+		    !pci_resource_len(pdev, bar))
+			continue;
+
+		pci_read_config_dword(pdev, pos + offsetof(struct virtio_pci_cap, offset),
+				      &offset);
+		pci_read_config_dword(pdev, pos + offsetof(struct virtio_pci_cap, length),
+				      &length);
+		room = pci_resource_len(pdev, bar);
+		if (offset >= room)
+			return 0;
+		return min3(room - offset, (u64)length, (u64)PAGE_SIZE);
+	}
+
+	return 0;
+}
+
+/*
+ * How many bytes of configuration can be read, SIZE_MAX where the transport
+ * sets no limit.
+ *
+ * Transports trust the driver to stay inside: PCI ends in a BUG(), MMIO in a
+ * fault, and s390's channels in an overrun of a buffer of 256 bytes, when a
+ * driver believes a device that claims more than it has.
+ */
+size_t gpio_virtio_config_size(struct virtio_device *vdev)
+{
+	struct device *parent = vdev->dev.parent;
+	struct resource *res;
+
+	/* A device that is being removed by surprise has lost its operations */
+	if (!vdev->config->get)
+		return 0;
+
+	if (parent && dev_is_pci(parent))
+		return config_size_pci(to_pci_dev(parent));
+
+	if (parent && dev_is_platform(parent)) {
+		res = platform_get_resource(to_platform_device(parent), IORESOURCE_MEM, 0);
+		/* User-Mode Linux asks the device, which answers for any offset */
+		if (!res)
+			return SIZE_MAX;
+		if (resource_size(res) < VIRTIO_MMIO_CONFIG)
+			return 0;
+		return resource_size(res) - VIRTIO_MMIO_CONFIG;
+	}
+
+	/* What all transports have, as far as known */
+	return 0x100;
+}
+
+u32 gpio_virtio_config_generation(struct virtio_device *vdev)
+{
+	return vdev->config->generation ? vdev->config->generation(vdev) : 0;
+}
+
+void gpio_virtio_config_read(struct virtio_device *vdev, unsigned int offset,
+			     void *buf, unsigned int len)
+{
+	vdev->config->get(vdev, offset, buf, len);
+}
+
+int gpio_virtio_find_vqs(struct virtio_device *vdev, unsigned int count,
+			 struct virtqueue *vqs[], struct virtqueue_info infos[])
+{
+	return virtio_find_vqs(vdev, count, vqs, infos, NULL);
+}
+
+void gpio_virtio_del_vqs(struct virtio_device *vdev)
+{
+	vdev->config->del_vqs(vdev);
+}
+
+void gpio_virtio_device_ready(struct virtio_device *vdev)
+{
+	virtio_device_ready(vdev);
+}

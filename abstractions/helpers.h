@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * C functions for what Rust cannot call: inline functions and macros.
+ */
+#ifndef GPIO_VIRTIO_HELPERS_H
+#define GPIO_VIRTIO_HELPERS_H
+
+#include <linux/types.h>
+
+struct ratelimit_state;
+struct virtio_device;
+struct virtqueue;
+struct virtqueue_info;
+
+void gpio_virtio_ratelimit_init(struct ratelimit_state *state);
+
+bool gpio_virtio_has_feature(const struct virtio_device *vdev, unsigned int bit);
+void gpio_virtio_clear_feature(struct virtio_device *vdev, unsigned int bit);
+size_t gpio_virtio_config_size(struct virtio_device *vdev);
+u32 gpio_virtio_config_generation(struct virtio_device *vdev);
+void gpio_virtio_config_read(struct virtio_device *vdev, unsigned int offset,
+			     void *buf, unsigned int len);
+int gpio_virtio_find_vqs(struct virtio_device *vdev, unsigned int count,
+			 struct virtqueue *vqs[], struct virtqueue_info infos[]);
+void gpio_virtio_del_vqs(struct virtio_device *vdev);
+void gpio_virtio_device_ready(struct virtio_device *vdev);
+
+#endif /* GPIO_VIRTIO_HELPERS_H */

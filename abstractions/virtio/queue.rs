@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Queues of buffers that are lent to a device.
+
+use super::{
+    super::bindings::{
+        self,
+        virtio_device,
+        virtqueue, //
+    },
+    buffer::Buffer,
+};
+use core::{
+    mem::size_of,
+    ops::{
+        Deref,
+        DerefMut, //
+    },
+    ptr::NonNull,
+};
+use kernel::{
+    bindings as kernel_bindings,
+    error::to_result,
+    prelude::*,
+    sync::{
+        new_spinlock_irq,
+        rcu,
+        SpinLockIrq,
+        SpinLockIrqGuard, //
+    },
+    transmute::{
+        AsBytes,
+        FromBytes, //
+    },
+    types::Opaque, //
+};
+
+/// What a driver keeps with a queue, and does when buffers came back.
+///
+/// The implementer is the driver's state of the queue. It is protected by the queue's lock.
+pub(crate) trait Handler: Send + Unpin + Sized + 'static {
+    /// The part of a buffer that the device reads.
+    type Readable: AsBytes + 'static;
+    /// The part of a buffer that the device writes.
+    type Writable: FromBytes + 'static;
+    /// The driver's data about a buffer.
+    type Context: Send + 'static;
+
+    /// Called when the device may have returned buffers.
+    ///
+    /// Runs in hard interrupt context, without the lock.
+    fn returned(queue: &Queue<Self>);
+}
+
+/// The buffers of a queue with the handler `H`.
+pub(crate) type BufferOf<H> =
+    Buffer<<H as Handler>::Readable, <H as Handler>::Writable, <H as Handler>::Context>;
+
+/// The queue as the kernel has it.
+enum Ring {
+    /// There is none: the device is not started.
+    Detached,
+    /// Buffers come and go.
+    Attached(NonNull<virtqueue>),
+    /// The device is being stopped: buffers are still in there, but nobody may ask.
+    Closed(NonNull<virtqueue>),
+}
+
+impl Ring {
+    /// Whether this is a ring of `dev`.
+    fn is_of(&self, dev: *mut virtio_device) -> bool {
+        match *self {
+            // SAFETY: The pointer in a ring is valid.
+            Ring::Attached(vq) | Ring::Closed(vq) => unsafe { (*vq.as_ptr()).vdev == dev },
+            Ring::Detached => false,
+        }
+    }
+}
+
+/// What a queue's lock protects.
+struct Inner<H: Handler> {
+    ring: Ring,
+    /// Buffers that never came back, when the ring is gone. There is room for a whole ring of them.
+    unreturned: KVec<BufferOf<H>>,
+    handler: H,
+}
+
+// SAFETY: The pointer in `ring` is used by whoever holds the lock, on any thread.
+unsafe impl<H: Handler> Send for Inner<H> {}
+
+impl<H: Handler> Inner<H> {
+    fn vq(&self) -> Option<NonNull<virtqueue>> {
+        match self.ring {
+            Ring::Attached(vq) => Some(vq),
+            Ring::Detached | Ring::Closed(_) => None,
+        }
+    }
+}
+
+/// A queue that owns the buffers it has submitted.
+///
+/// The queue can be used from when [`Device::start`](super::Device::start) has attached it to a
+/// device until the device is unbound; before and after, nothing can be submitted and nothing comes
+/// back.
+///
+/// # Invariants
+///
+/// If `inner.ring` has a pointer, it is that of a valid `struct virtqueue`. Every buffer in it was
+/// put there by [`LockedQueue::submit`] and is of type [`BufferOf<H>`].
+#[pin_data]
+pub(crate) struct Queue<H: Handler> {
+    #[pin]
+    inner: SpinLockIrq<Inner<H>>,
+}
+
+impl<H: Handler> Queue<H> {
+    /// Ring entries that one buffer takes.
+    const ENTRIES: usize = {
+        let entries =
+            (size_of::<H::Readable>() > 0) as usize + (size_of::<H::Writable>() > 0) as usize;
+        assert!(entries > 0, "a buffer without any part");
+        entries
+    };
+
+    /// Makes a queue that is not attached to a device yet.
+    pub(crate) fn new(handler: H) -> impl PinInit<Self> {
+        let inner = Inner {
+            ring: Ring::Detached,
+            unreturned: KVec::new(),
+            handler,
+        };
+        pin_init!(Self {
+            inner <- new_spinlock_irq!(inner, "virtio::Queue"),
+        })
+    }
+
+    /// Locks the queue and the driver's state of it.
+    ///
+    /// Interrupts are off while the lock is held.
+    pub(crate) fn lock(&self) -> LockedQueue<'_, H> {
+        LockedQueue {
+            guard: self.inner.lock(),
+        }
+    }
+}
+
+/// A locked queue. Dereferences to the driver's state of it.
+pub(crate) struct LockedQueue<'a, H: Handler> {
+    guard: SpinLockIrqGuard<'a, Inner<H>>,
+}
+
+impl<H: Handler> LockedQueue<'_, H> {
+    /// How many buffers the queue can own at a time; none unless it is attached to a device.
+    pub(crate) fn capacity(&self) -> usize {
+        let Some(vq) = self.guard.vq() else { return 0 };
+
+        // SAFETY: By the type invariant of `Queue` the pointer is valid.
+        let entries = unsafe { bindings::virtqueue_get_vring_size(vq.as_ptr()) };
+        // CAST: The size of a ring has 16 bits.
+        entries as usize / Queue::<H>::ENTRIES
+    }
+
+    /// Lends `buffer` to the device: it moves into the queue.
+    ///
+    /// The device learns of it by [`notify`](Self::notify). If the queue does not take the buffer,
+    /// it comes back with the reason: [`ENODEV`] if the queue is not attached, [`ENOSPC`] if it is
+    /// full, [`EIO`] if the device has broken it.
+    pub(crate) fn submit(
+        &mut self,
+        buffer: BufferOf<H>,
+    ) -> core::result::Result<(), (BufferOf<H>, Error)> {
+        let Some(vq) = self.guard.vq() else {
+            return Err((buffer, ENODEV));
+        };
+
+        let readable = Opaque::<kernel_bindings::scatterlist>::uninit();
+        let writable = Opaque::<kernel_bindings::scatterlist>::uninit();
+        let mut sgs = [core::ptr::null_mut(); 2];
+        let mut readable_count = 0;
+        let mut writable_count = 0;
+
+        if BufferOf::<H>::READABLE_SIZE > 0 {
+            // SAFETY: `readable` is memory for an entry; a buffer's part lies in one kmalloc()ed
+            // piece of memory of the size given. CAST: A part has a few bytes.
+            unsafe {
+                kernel_bindings::sg_init_one(
+                    readable.get(),
+                    buffer.readable(),
+                    BufferOf::<H>::READABLE_SIZE as u32,
+                )
+            };
+            sgs[0] = readable.get();
+            readable_count = 1;
+        }
+        if BufferOf::<H>::WRITABLE_SIZE > 0 {
+            // SAFETY: As above.
+            unsafe {
+                kernel_bindings::sg_init_one(
+                    writable.get(),
+                    buffer.writable(),
+                    BufferOf::<H>::WRITABLE_SIZE as u32,
+                )
+            };
+            sgs[readable_count as usize] = writable.get();
+            writable_count = 1;
+        }
+
+        // SAFETY: By the type invariant of `Queue`, `vq` is valid; its lock is held. `sgs` holds as
+        // many entries as the counts say. The memory they describe stays valid while the queue has
+        // the token: on success ownership moves to it below, under the same lock.
+        let added = to_result(unsafe {
+            bindings::virtqueue_add_sgs(
+                vq.as_ptr(),
+                sgs.as_mut_ptr(),
+                readable_count,
+                writable_count,
+                buffer.token(),
+                kernel_bindings::GFP_ATOMIC,
+            )
+        });
+
+        match added {
+            Ok(()) => {
+                // INVARIANT: The token in the queue is that of a `BufferOf<H>`.
+                buffer.into_token();
+                Ok(())
+            }
+            Err(error) => Err((buffer, error)),
+        }
+    }
+
+    /// Takes a buffer that the device has returned, and how many bytes the device says it wrote.
+    ///
+    /// That number comes from the device and may be any.
+    pub(crate) fn take(&mut self) -> Option<(BufferOf<H>, usize)> {
+        let vq = self.guard.vq()?;
+        let mut written = 0;
+
+        // SAFETY: By the type invariant of `Queue`, `vq` is valid; its lock is held.
+        let token = unsafe { bindings::virtqueue_get_buf(vq.as_ptr(), &mut written) };
+        let token = NonNull::new(token)?;
+
+        // SAFETY: The core returns the token of each buffer once, and none that was not added. By
+        // the type invariant of `Queue` it is that of a `BufferOf<H>`. CAST: `usize` has 32 bits
+        // at least.
+        Some((unsafe { Buffer::from_token(token) }, written as usize))
+    }
+
+    /// Unlocks the queue, and tells the device about submitted buffers if it wants to be told.
+    pub(crate) fn notify(self) {
+        let Some(vq) = self.guard.vq() else { return };
+
+        // SAFETY: By the type invariant of `Queue`, `vq` is valid; its lock is held.
+        if !unsafe { bindings::virtqueue_kick_prepare(vq.as_ptr()) } {
+            return;
+        }
+
+        // To tell the device leaves the guest, which takes long: not under the lock. Who stops the
+        // queue waits for RCU readers between closing it and freeing `vq`.
+        let _rcu = rcu::read_lock();
+        drop(self);
+
+        // SAFETY: `vq` was valid under the lock, and whoever closes the queue waits for this reader.
+        unsafe { bindings::virtqueue_notify(vq.as_ptr()) };
+    }
+}
+
+impl<H: Handler> Deref for LockedQueue<'_, H> {
+    type Target = H;
+
+    fn deref(&self) -> &H {
+        &self.guard.handler
+    }
+}
+
+impl<H: Handler> DerefMut for LockedQueue<'_, H> {
+    fn deref_mut(&mut self) -> &mut H {
+        &mut self.guard.handler
+    }
+}
+
+/// A queue of any type, as the bus sees it.
+///
+/// # Safety
+///
+/// After [`AnyQueue::close`] has returned and an RCU grace period has passed, nothing but
+/// [`AnyQueue::detach`] uses the `struct virtqueue` that [`AnyQueue::attach`] was given; after that,
+/// nothing at all.
+pub(super) unsafe trait AnyQueue: Send + Sync {
+    /// Starts to use `vq`. [`EBUSY`] if the queue is attached already.
+    ///
+    /// # Safety
+    ///
+    /// `vq` must be empty, and valid until the queue is detached.
+    unsafe fn attach(&self, vq: NonNull<virtqueue>) -> Result;
+
+    /// Tells the handler that buffers may have come back.
+    fn returned(&self);
+
+    /// Lets nobody in any more, if the queue is attached to `dev`.
+    fn close(&self, dev: *mut virtio_device);
+
+    /// Gives up the `struct virtqueue`, if it is one of `dev`, and takes the buffers that never came
+    /// back out of it. They are kept until [`AnyQueue::drop_buffers`].
+    ///
+    /// # Safety
+    ///
+    /// The queue must have been closed, an RCU grace period must have passed since, and `dev` must
+    /// have been reset.
+    unsafe fn detach(&self, dev: *mut virtio_device);
+
+    /// Drops the buffers that [`AnyQueue::detach`] has kept: the device's queues are deleted.
+    fn drop_buffers(&self);
+}
+
+// SAFETY: All uses of the `struct virtqueue` are under the lock that `close()` takes to put it out
+// of reach, but for the one in `LockedQueue::notify()`: that is inside of an RCU read-side critical
+// section which begins under the lock.
+unsafe impl<H: Handler> AnyQueue for Queue<H> {
+    unsafe fn attach(&self, vq: NonNull<virtqueue>) -> Result {
+        // SAFETY: By the safety requirement `vq` is valid.
+        let entries = unsafe { bindings::virtqueue_get_vring_size(vq.as_ptr()) };
+        // CAST: The size of a ring has 16 bits.
+        let unreturned = KVec::with_capacity(entries as usize / Self::ENTRIES, GFP_KERNEL)?;
+        let mut inner = self.inner.lock();
+
+        if !matches!(inner.ring, Ring::Detached) {
+            return Err(EBUSY);
+        }
+        inner.unreturned = unreturned;
+        // INVARIANT: By the safety requirement `vq` is valid and empty.
+        inner.ring = Ring::Attached(vq);
+        Ok(())
+    }
+
+    fn returned(&self) {
+        H::returned(self);
+    }
+
+    fn close(&self, dev: *mut virtio_device) {
+        let mut inner = self.inner.lock();
+
+        if let Ring::Attached(vq) = inner.ring {
+            if inner.ring.is_of(dev) {
+                inner.ring = Ring::Closed(vq);
+            }
+        }
+    }
+
+    unsafe fn detach(&self, dev: *mut virtio_device) {
+        let mut inner = self.inner.lock();
+        let Ring::Closed(vq) = inner.ring else { return };
+        if !inner.ring.is_of(dev) {
+            return;
+        }
+
+        loop {
+            // SAFETY: By the type invariant `vq` is valid, and the lock is held.
+            let token = unsafe { bindings::virtqueue_detach_unused_buf(vq.as_ptr()) };
+            let Some(token) = NonNull::new(token) else {
+                break;
+            };
+
+            // SAFETY: The core returns each token once. By the type invariant it is that of a
+            // `BufferOf<H>`, and by the safety requirements the device does not use the buffer.
+            let buffer = unsafe { BufferOf::<H>::from_token(token) };
+            if let Err(error) = inner.unreturned.push_within_capacity(buffer) {
+                // There is room for as many as a ring holds: this cannot happen. A leak is the
+                // lesser evil.
+                core::mem::forget(error);
+            }
+        }
+        inner.ring = Ring::Detached;
+    }
+
+    fn drop_buffers(&self) {
+        let unreturned = core::mem::take(&mut self.inner.lock().unreturned);
+
+        // Not under the lock: their contexts may do anything when they are dropped.
+        drop(unreturned);
+    }
+}
