@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Driver for virtio GPIO devices.
+//!
+//! A virtual machine gets GPIO lines from its host: real ones, or simulated ones for tests. This
+//! drives devices with ID 30; `Documentation/protocol-rfc.rst` describes their protocol.
+//!
+//! One way through the code leads from a consumer to the device: gpiolib calls the [`chip`], which
+//! gives a command to the [`requests`], which lend a buffer with its message to the device through a
+//! [queue](abstractions::virtio), wait for it to come back, and have the reply checked by [`rfc`].
+//! The other way leads from the device here: [`events`] come in on a queue of their own.
+//!
+//! Everything that is `unsafe` is in the [`abstractions`].
+
+mod abstractions;
+
+#[path = "gpio_virtio/chip.rs"]
+mod chip;
+#[path = "gpio_virtio/display.rs"]
+mod display;
+#[path = "gpio_virtio/events.rs"]
+mod events;
+#[path = "gpio_virtio/identity.rs"]
+mod identity;
+#[path = "gpio_virtio/requests.rs"]
+mod requests;
+
+// These are pure, and compiled for the host too. There they are public, and the device that the
+// driver is tested against uses what the driver itself does not.
+#[allow(dead_code, unreachable_pub)]
+#[path = "gpio_virtio/names.rs"]
+mod names;
+#[allow(dead_code, unreachable_pub)]
+#[path = "gpio_virtio/rfc.rs"]
+mod rfc;
+#[allow(dead_code, unreachable_pub)]
+#[path = "gpio_virtio/slots.rs"]
+mod slots;
+
+use abstractions::{
+    gpio::{
+        Info,
+        Registration, //
+    },
+    virtio, //
+};
+use chip::Lines;
+use kernel::{
+    device::Core,
+    prelude::*, //
+};
+use requests::Requests;
+
+abstractions::virtio::module_virtio_driver! {
+    type: GpioVirtioDriver,
+    name: "gpio_virtio",
+    authors: ["The gpio-virtio developers"],
+    description: "Driver for virtio GPIO devices",
+    license: "GPL",
+    params: {
+        timeout_ms: u32 {
+            default: 5000,
+            description: "How long a request waits for the device, in milliseconds",
+        },
+    },
+}
+
+abstractions::virtio::virtio_device_table!(ID_TABLE, [virtio::DeviceId::new(rfc::DEVICE_ID)]);
+
+/// The driver's data for one device: the chip, which has all the rest.
+#[pin_data]
+struct GpioVirtio<'bound> {
+    #[pin]
+    _chip: Registration<'bound, Lines>,
+}
+
+/// The driver.
+struct GpioVirtioDriver;
+
+impl virtio::Driver for GpioVirtioDriver {
+    type Data<'bound> = GpioVirtio<'bound>;
+
+    const ID_TABLE: virtio::IdTable = &ID_TABLE;
+    const FEATURES: &'static [u32] = &[];
+
+    fn negotiate(features: &mut virtio::Negotiation<'_>) -> Result {
+        if !features.offers(virtio::F_VERSION_1) {
+            dev_err!(
+                features.device(),
+                "a legacy device, left alone: it does not offer VIRTIO_F_VERSION_1\n"
+            );
+            return Err(ENODEV);
+        }
+        // An indirect table would be allocated for each request, in atomic context.
+        features.refuse(virtio::RING_F_INDIRECT_DESC);
+        Ok(())
+    }
+
+    fn probe<'bound>(
+        dev: &'bound virtio::Device<Core<'_>>,
+    ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
+        pin_init::pin_init_scope(move || {
+            let identity = identity::read(dev)?;
+            let lines = identity.lines;
+
+            let requests = Requests::new(dev.as_ref(), module_parameters::timeout_ms.value())?;
+            let events = events::new(dev.as_ref(), lines)?;
+
+            // In the order of their numbers: `rfc::EVENT_QUEUE`, `rfc::COMMAND_QUEUE`.
+            dev.start([
+                (c"events", (&events).into()),
+                (c"commands", requests.queue().into()),
+            ])
+            .inspect_err(|error| dev_err!(dev, "cannot set up the queues: {:?}\n", error))?;
+            events::fill(&events)?;
+            let slots = requests.make_slots()?;
+
+            let info = Info {
+                label: identity.label,
+                lines,
+                names: identity.names,
+            };
+            let chip = Lines::new(requests, lines, slots)?;
+
+            dev_info!(
+                dev,
+                "{} GPIO lines, {}, {} requests at a time\n",
+                lines,
+                &*info.label,
+                slots
+            );
+
+            Ok(try_pin_init!(GpioVirtio {
+                _chip <- Registration::new(dev.as_ref(), info, chip),
+            }))
+        })
+    }
+}
