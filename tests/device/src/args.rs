@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The command line.
+
+use std::path::PathBuf;
+
+use anyhow::{
+    bail,
+    Result, //
+};
+use clap::{
+    Parser,
+    ValueEnum, //
+};
+
+use crate::{
+    config::Configuration,
+    faults::Fault,
+    protocol::{
+        rfc::Rfc,
+        Protocol, //
+    },
+};
+
+/// More than this a vhost-user front end such as QEMU does not pass on.
+pub const FRONT_END_LIMIT: usize = 256;
+
+/// A vhost-user GPIO device with simulated lines, to test drivers against.
+///
+/// It serves one front end after another until it gets SIGTERM or SIGINT; lines keep the levels
+/// that were set from outside. RUST_LOG=info or debug says what happens.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Args {
+    /// Where to listen for vhost-user front ends
+    #[arg(
+        long,
+        value_name = "PATH",
+        required_unless_present = "print_config_size"
+    )]
+    pub socket: Option<PathBuf>,
+
+    /// What to speak
+    #[arg(long, value_enum)]
+    pub protocol: ProtocolName,
+
+    /// How many lines there are
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub lines: u16,
+
+    /// The device's name, up to 32 characters
+    #[arg(long, value_name = "S", default_value = "")]
+    pub label: String,
+
+    /// Name of a line; as often as needed
+    #[arg(long = "name", value_name = "OFFSET=NAME", value_parser = parse_name)]
+    pub names: Vec<(u16, String)>,
+
+    /// Where to listen for the control channel ("help" there tells the rest)
+    #[arg(long, value_name = "PATH")]
+    pub control: Option<PathBuf>,
+
+    /// Something to do wrong from the start; as often as needed
+    #[arg(long = "fault", value_name = "F")]
+    pub faults: Vec<Fault>,
+
+    /// Print the size of the configuration space, for a front end's command line, and do nothing
+    #[arg(long)]
+    pub print_config_size: bool,
+
+    /// Allow a configuration space of more than 256 bytes (QEMU does not)
+    #[arg(long)]
+    pub allow_large_config: bool,
+}
+
+/// A protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProtocolName {
+    /// Device ID 30, the protocol of the RFC
+    Rfc,
+}
+
+impl ProtocolName {
+    /// A device's side of the protocol.
+    pub fn make(self) -> Box<dyn Protocol> {
+        match self {
+            ProtocolName::Rfc => Box::new(Rfc::default()),
+        }
+    }
+}
+
+fn parse_name(text: &str) -> Result<(u16, String), String> {
+    let (line, name) = text
+        .split_once('=')
+        .ok_or_else(|| "should be OFFSET=NAME".to_string())?;
+    let line = line
+        .parse()
+        .map_err(|_| format!("{line:?} is not the number of a line"))?;
+    Ok((line, name.to_string()))
+}
+
+impl Args {
+    /// The configuration that is asked for, checked.
+    pub fn configuration(&self) -> Result<Configuration> {
+        let config = Configuration {
+            lines: self.lines,
+            label: self.label.clone(),
+            names: self.names.iter().cloned().collect(),
+            ..Configuration::default()
+        };
+        config.check()?;
+
+        let size = self.protocol.make().config_space(&config).len();
+        if size > FRONT_END_LIMIT && !self.allow_large_config {
+            bail!(
+                "the names take {} bytes, so the configuration space would have {size}, but QEMU \
+                 passes on no more than {FRONT_END_LIMIT} (--allow-large-config for other front \
+                 ends)",
+                config.names_block().len()
+            );
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Args {
+        let fixed = ["vhost-gpio", "--protocol", "rfc", "--socket", "/x"];
+        Args::try_parse_from(fixed.iter().chain(args)).unwrap()
+    }
+
+    #[test]
+    fn a_configuration_is_built() {
+        let args = parse(&[
+            "--lines", "4", "--name", "3=a=b", "--name", "0=x", "--label", "L",
+        ]);
+        let config = args.configuration().unwrap();
+        assert_eq!(config.names_block(), b"x\0\0\0a=b\0");
+        assert_eq!((config.lines, config.label.as_str()), (4, "L"));
+    }
+
+    #[test]
+    fn a_configuration_that_qemu_cannot_pass_on_is_refused() {
+        let long = format!("0={}", "x".repeat(191));
+        assert!(parse(&["--lines", "1", "--name", &long])
+            .configuration()
+            .is_ok());
+        let long = format!("0={}", "x".repeat(192));
+        let args = parse(&["--lines", "1", "--name", &long]);
+        assert!(args
+            .configuration()
+            .unwrap_err()
+            .to_string()
+            .contains("257"));
+        let args = parse(&["--lines", "1", "--name", &long, "--allow-large-config"]);
+        assert!(args.configuration().is_ok());
+    }
+
+    #[test]
+    fn faults_are_parsed() {
+        let args = parse(&[
+            "--lines",
+            "1",
+            "--fault",
+            "never:2",
+            "--fault",
+            "out-of-order 5",
+        ]);
+        assert_eq!(args.faults.len(), 2);
+    }
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The commands of the control channel, as they are written.
+
+use gpio_virtio_logic::rfc::Level;
+use thiserror::Error;
+
+use super::words;
+use crate::{
+    config::Configuration,
+    faults::{
+        Fault,
+        FaultError, //
+    },
+};
+
+/// What there is, for those who ask.
+pub const HELP: &str = "lines; get L; set L 0|1; watch; unwatch; \
+    config [lines=N] [label=S] [nameK=S]... [version=N] [num-gpios=N] [names-size=N] \
+    [names-hex=HEX] [label-hex=HEX] [raw-hex=HEX]; fault F; stats; reset-stats; sync WORD; help";
+
+/// A command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// An empty line.
+    Nothing,
+    /// How many lines are there?
+    Lines,
+    /// What is on a line?
+    Get(u16),
+    /// Drive a line from outside.
+    Set(u16, Level),
+    /// Say what the driver does to outputs.
+    Watch,
+    /// Stop saying it.
+    Unwatch,
+    /// Replace the configuration; the number of lines is kept if it is not given.
+    Config(Option<u16>, Configuration),
+    /// Do something wrong.
+    Fault(Fault),
+    /// Show the counters.
+    Stats,
+    /// Set the counters to zero.
+    ResetStats,
+    /// Say a word.
+    Sync(String),
+    /// Say what there is.
+    Help,
+}
+
+/// Why a command is not understood.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum CommandError {
+    /// The line cannot be taken apart.
+    #[error(transparent)]
+    Words(#[from] words::WordsError),
+    /// There is no such command.
+    #[error("unknown command {0:?}; try help")]
+    Unknown(String),
+    /// A word is missing.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// A word is not what it has to be.
+    #[error("{0:?} is not {1}")]
+    Bad(String, &'static str),
+    /// There are more words than the command takes.
+    #[error("{0:?} is too much")]
+    Excess(String),
+    /// There is no such fault.
+    #[error(transparent)]
+    Fault(#[from] FaultError),
+}
+
+type Result<T> = std::result::Result<T, CommandError>;
+
+/// The number that a word has to be; `0x` before it makes it hexadecimal.
+fn number<T: TryFrom<u64>>(word: &str, what: &'static str) -> Result<T> {
+    let number = match word.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => word.parse(),
+    };
+    number
+        .ok()
+        .and_then(|number| T::try_from(number).ok())
+        .ok_or_else(|| CommandError::Bad(word.to_string(), what))
+}
+
+fn level(word: &str) -> Result<Level> {
+    match word {
+        "0" => Ok(Level::Low),
+        "1" => Ok(Level::High),
+        _ => Err(CommandError::Bad(word.to_string(), "0 or 1")),
+    }
+}
+
+/// The bytes that are written as pairs of hexadecimal digits.
+fn hex(word: &str) -> Result<Vec<u8>> {
+    let bad = || CommandError::Bad(word.to_string(), "an even number of hexadecimal digits");
+    let digits: Option<Vec<u8>> = word
+        .chars()
+        .map(|digit| {
+            digit
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+        })
+        .collect();
+    let digits = digits
+        .filter(|digits| digits.len() % 2 == 0)
+        .ok_or_else(bad)?;
+    Ok(digits
+        .chunks_exact(2)
+        .map(|pair| pair.iter().fold(0, |byte, digit| (byte << 4) | digit))
+        .collect())
+}
+
+fn config(words: impl Iterator<Item = String>) -> Result<Command> {
+    let mut lines = None;
+    let mut config = Configuration::default();
+    let lies = &mut config.lies;
+
+    for word in words {
+        let (key, value) = word
+            .split_once('=')
+            .ok_or_else(|| CommandError::Bad(word.clone(), "KEY=VALUE"))?;
+        match key {
+            "lines" => lines = Some(number(value, "a number of lines")?),
+            "label" => config.label = value.to_string(),
+            "version" => lies.version = Some(number(value, "a byte")?),
+            "num-gpios" => lies.num_gpios = Some(number(value, "a number of lines")?),
+            "names-size" => lies.names_size = Some(number(value, "a size")?),
+            "names-hex" => lies.names = Some(hex(value)?),
+            "label-hex" => lies.label = Some(hex(value)?),
+            "raw-hex" => lies.raw = Some(hex(value)?),
+            _ => {
+                let line = key
+                    .strip_prefix("name")
+                    .ok_or_else(|| CommandError::Bad(key.to_string(), "something to configure"))?;
+                let line = number(line, "the number of a line")?;
+                config.names.insert(line, value.to_string());
+            }
+        }
+    }
+    Ok(Command::Config(lines, config))
+}
+
+/// Understands a line.
+pub fn parse(line: &str) -> Result<Command> {
+    let mut words = words::split(line)?.into_iter();
+    let Some(name) = words.next() else {
+        return Ok(Command::Nothing);
+    };
+    let mut word = |what| words.next().ok_or(CommandError::Missing(what));
+
+    const LINE: &str = "the number of a line";
+    let command = match name.as_str() {
+        "lines" => Command::Lines,
+        "get" => Command::Get(number(&word(LINE)?, LINE)?),
+        "set" => Command::Set(number(&word(LINE)?, LINE)?, level(&word("a level")?)?),
+        "watch" => Command::Watch,
+        "unwatch" => Command::Unwatch,
+        "config" => return config(words),
+        "fault" => {
+            let fault = words.collect::<Vec<_>>().join(" ");
+            return Ok(Command::Fault(fault.parse()?));
+        }
+        "stats" => Command::Stats,
+        "reset-stats" => Command::ResetStats,
+        "sync" => Command::Sync(word("a word")?),
+        "help" => Command::Help,
+        _ => return Err(CommandError::Unknown(name)),
+    };
+
+    match words.next() {
+        None => Ok(command),
+        Some(word) => Err(CommandError::Excess(word)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Lies;
+    use proptest::prelude::*;
+
+    fn ok(line: &str) -> Command {
+        parse(line).unwrap()
+    }
+
+    #[test]
+    fn commands_are_understood() {
+        assert_eq!(ok(" "), Command::Nothing);
+        assert_eq!(ok("lines"), Command::Lines);
+        assert_eq!(ok(" get 7 "), Command::Get(7));
+        assert_eq!(ok("set 65535 1"), Command::Set(65535, Level::High));
+        assert_eq!(ok("watch"), Command::Watch);
+        assert_eq!(ok("unwatch"), Command::Unwatch);
+        assert_eq!(ok("fault none"), Command::Fault(Fault::None));
+        assert_eq!(ok("stats"), Command::Stats);
+        assert_eq!(ok("reset-stats"), Command::ResetStats);
+        assert_eq!(ok("sync x7"), Command::Sync("x7".to_string()));
+        assert_eq!(ok("help"), Command::Help);
+    }
+
+    #[test]
+    fn configurations_are_understood() {
+        let expected = Configuration {
+            lines: 0,
+            label: "my panel".to_string(),
+            names: [(0, "LED 0".to_string()), (3, "x=y".to_string())].into(),
+            lies: Lies::default(),
+        };
+        assert_eq!(
+            ok(r#"config lines=4 label="my panel" name0="LED 0" name3=x=y"#),
+            Command::Config(Some(4), expected)
+        );
+
+        let lies = Lies {
+            version: Some(2),
+            num_gpios: Some(0),
+            names_size: Some(u32::MAX),
+            names: Some(vec![0x41, 0xff]),
+            label: Some(vec![]),
+            raw: Some(vec![1]),
+        };
+        let line = "config version=2 num-gpios=0 names-size=0xffffffff names-hex=41fF label-hex= \
+                    raw-hex=01";
+        let expected = Configuration {
+            lies,
+            ..Configuration::default()
+        };
+        assert_eq!(ok(line), Command::Config(None, expected));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_said() {
+        let error = |line: &str| parse(line).unwrap_err().to_string();
+        assert_eq!(error("get"), "the number of a line is missing");
+        assert_eq!(error("get x"), "\"x\" is not the number of a line");
+        assert_eq!(error("get 65536"), "\"65536\" is not the number of a line");
+        assert_eq!(error("get -1"), "\"-1\" is not the number of a line");
+        assert_eq!(error("set 1 2"), "\"2\" is not 0 or 1");
+        assert_eq!(error("set 1 1 1"), "\"1\" is too much");
+        assert_eq!(error("gett"), "unknown command \"gett\"; try help");
+        assert_eq!(error("config lines"), "\"lines\" is not KEY=VALUE");
+        assert_eq!(
+            error("config colour=1"),
+            "\"colour\" is not something to configure"
+        );
+        assert!(error("config raw-hex=abc").contains("hexadecimal"));
+        assert!(error("config version=256").contains("byte"));
+        assert!(error("fault nonsense").contains("unknown fault"));
+        assert!(error("config label=\"x").contains("quote"));
+    }
+
+    proptest! {
+        #[test]
+        fn an_error_is_one_line(line in "(config |fault |set |get )?\\PC{0,60}") {
+            if let Err(error) = parse(&line) {
+                prop_assert!(!error.to_string().contains('\n'));
+            }
+        }
+
+        #[test]
+        fn any_bytes_come_through_hex(bytes in proptest::collection::vec(any::<u8>(), 0..50)) {
+            let mut text = String::new();
+            for byte in &bytes {
+                text.push_str(&format!("{byte:02x}"));
+            }
+            prop_assert_eq!(hex(&text).unwrap(), bytes);
+        }
+    }
+}

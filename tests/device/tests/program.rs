@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The program as it is called.
+
+// Helpers fail the test that calls them.
+#![allow(clippy::unwrap_used)]
+
+mod rig;
+
+use std::{
+    fs,
+    os::unix::net::{
+        UnixListener,
+        UnixStream, //
+    },
+    path::Path,
+    process::{
+        Child,
+        Command,
+        Output, //
+    },
+    thread::sleep,
+    time::{
+        Duration,
+        Instant, //
+    },
+};
+
+use rig::control::Control;
+
+fn program(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vhost-gpio"));
+    command.args(["--protocol", "rfc"]).args(args);
+    command
+}
+
+fn text(output: &Output) -> (bool, String, String) {
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
+}
+
+fn size(args: &[&str]) -> (bool, String, String) {
+    text(&program(args).arg("--print-config-size").output().unwrap())
+}
+
+/// A running program, told to end if the test fails.
+struct Running(Child);
+
+impl Running {
+    fn end(&mut self, signal: &str) -> bool {
+        let id = self.0.id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().unwrap();
+        assert!(sent.success());
+        self.0.wait().unwrap().success()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn connect(path: &Path) -> Control {
+    let limit = Instant::now() + Duration::from_secs(5);
+    loop {
+        match UnixStream::connect(path) {
+            Ok(stream) => return Control::new(stream),
+            Err(error) => assert!(Instant::now() < limit, "{error}"),
+        }
+        sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn the_size_of_the_configuration_is_printed() {
+    assert_eq!(size(&["--lines", "8"]), (true, "64\n".into(), "".into()));
+    assert_eq!(size(&["--lines", "8", "--name", "2=abc"]).1, "70\n");
+    assert_eq!(size(&["--lines", "65535", "--label", "x"]).1, "64\n");
+
+    let long = format!("7={}", "x".repeat(185));
+    let (ok, out, error) = size(&["--lines", "8", "--name", &long]);
+    assert!(!ok && out.is_empty() && error.contains("256"), "{error}");
+    assert_eq!(
+        size(&["--lines", "8", "--name", &long, "--allow-large-config"]).1,
+        "257\n"
+    );
+}
+
+#[test]
+fn wrong_arguments_are_refused() {
+    for args in [
+        &["--lines", "0"] as &[&str],
+        &["--lines", "65536"],
+        &["--lines", "2", "--name", "2=x"],
+        &["--lines", "2", "--name", "x"],
+        &[
+            "--lines",
+            "2",
+            "--label",
+            "123456789012345678901234567890123",
+        ],
+        &["--lines", "2", "--fault", "nonsense"],
+    ] {
+        let (ok, out, error) = size(args);
+        assert!(!ok && out.is_empty() && !error.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn it_runs_until_it_is_told_to_end_and_cleans_up() {
+    for signal in ["-TERM", "-INT"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let (socket, control) = (path("s"), path("c"));
+        // Left behind by one that was killed.
+        drop(UnixListener::bind(&socket).unwrap());
+
+        let mut running = Running(
+            program(&["--lines", "3", "--name", "1=a b", "--fault", "never:1"])
+                .arg("--socket")
+                .arg(&socket)
+                .arg("--control")
+                .arg(&control)
+                .spawn()
+                .unwrap(),
+        );
+        let mut client = connect(&control);
+        assert_eq!(client.ask("lines"), "ok 3");
+        assert_eq!(client.ask("get 1"), "ok in 0 a b");
+
+        // A second one does not take the socket away.
+        let second = program(&["--lines", "1", "--socket"]).arg(&socket).output();
+        let (ok, _, error) = text(&second.unwrap());
+        assert!(!ok && error.contains("in use"), "{error}");
+
+        assert!(running.end(signal));
+        assert!(!socket.exists() && !control.exists());
+    }
+}
+
+#[test]
+fn a_file_is_not_taken_for_an_old_socket() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("precious");
+    fs::write(&file, "data").unwrap();
+    let output = program(&["--lines", "1", "--socket"]).arg(&file).output();
+    let (ok, _, error) = text(&output.unwrap());
+    assert!(!ok && error.contains("not a socket"), "{error}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "data");
+}
