@@ -1,0 +1,169 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What the guest tests share. A test file sources this, defines functions whose
+# names begin with test_, and ends with `run_tests`: each function runs in a shell
+# of its own, and the result is printed as KTAP. A test fails if a command in it
+# fails, or by `fail`.
+
+DRIVER=/sys/bus/virtio/drivers/gpio_virtio
+DEVICE_TYPE=0x001e
+
+# Print why, and end the test.
+fail() {
+	echo "# $*"
+	exit 1
+}
+
+# fails COMMAND...: the command must fail. (A plain `!` would not end the test.)
+fails() {
+	! "$@" || fail "this should have failed: $*"
+}
+
+# expect_eq GOT WANTED WHAT...
+expect_eq() {
+	local got=$1 wanted=$2
+	shift 2
+	[ "$got" = "$wanted" ] || fail "$*: got '$got', wanted '$wanted'"
+}
+
+# expect_match GOT PATTERN WHAT...
+expect_match() {
+	local got=$1 pattern=$2
+	shift 2
+	[[ $got =~ $pattern ]] || fail "$*: got '$got', wanted something like '$pattern'"
+}
+
+# ctl K COMMAND: gives a command to device K from outside; prints what comes after
+# "ok", fails if the device says "error".
+ctl() {
+	local k=$1 port reply
+	shift
+	exec {port}<>"/dev/virtio-ports/gpio-control.$k"
+	echo "$*" >&"$port"
+	IFS= read -r -t 20 reply <&"$port" || fail "device $k does not answer to '$*'"
+	exec {port}>&-
+	case $reply in
+	ok) ;;
+	'ok '*) echo "${reply#ok }" ;;
+	*) fail "device $k says '$reply' to '$*'" ;;
+	esac
+}
+
+# stat K NAME: one of the numbers that device K counts, 0 if it does not have it.
+stat() {
+	local word
+	for word in $(ctl "$1" stats); do
+		[ "${word%%=*}" != "$2" ] || {
+			echo "${word#*=}"
+			return
+		}
+	done
+	echo 0
+}
+
+# The names of the devices on the virtio bus, in the order in which they were given.
+find_devices() {
+	local path type
+	DEVICES=()
+	for path in /sys/bus/virtio/devices/virtio{?,??}; do
+		[ -e "$path/device" ] || continue
+		read -r type <"$path/device"
+		[ "$type" != "$DEVICE_TYPE" ] || DEVICES+=("${path##*/}")
+	done
+}
+find_devices
+
+# virtio_name K: the name of device K on the virtio bus.
+virtio_name() { echo "${DEVICES[$1]}"; }
+
+# chip K: the name of device K's GPIO chip; nothing if it has none.
+chip() {
+	local path
+	for path in "/sys/bus/virtio/devices/${DEVICES[$1]}"/gpiochip[0-9]*; do
+		[ ! -e "$path/dev" ] || echo "${path##*/}"
+	done
+}
+
+unbind() { echo "${DEVICES[$1]}" >"$DRIVER/unbind"; }
+
+# Binding fails if probe does, and says so.
+bind() { echo "${DEVICES[$1]}" >"$DRIVER/bind"; }
+
+is_bound() { [ -e "$DRIVER/${DEVICES[$1]}" ]; }
+
+# Wait until a command succeeds; 20 seconds at most.
+wait_for() {
+	local i
+	for ((i = 0; i < 200; i++)); do
+		! "$@" 2>/dev/null || return 0
+		sleep 0.1
+	done
+	fail "this did not happen within 20 seconds: $*"
+}
+
+# held K LINE: whether a consumer has the line.
+held() { gpioinfo -c "$(chip "$1")" "$2" | grep -q consumer; }
+
+# in_flight K N: whether device K has N commands that it has not answered.
+in_flight() { [ "$(stat "$1" in-flight)" = "$2" ]; }
+
+# Marks the kernel's log, so that `log_since` prints what came after.
+log_mark() {
+	mark="gpio-virtio test $SRANDOM"
+	echo "$mark" >/dev/kmsg
+}
+log_since() { dmesg | sed "1,/$mark\$/d"; }
+
+# How long a command takes, in milliseconds, in $elapsed_ms; its status in $status.
+# shellcheck disable=SC2034 # they are the caller's
+timed() {
+	local start=${EPOCHREALTIME/./}
+	status=0
+	"$@" || status=$?
+	elapsed_ms=$(((${EPOCHREALTIME/./} - start) / 1000))
+}
+
+# A rule of the protocol that the driver broke is an error in every test.
+no_violations() {
+	local k n
+	for ((k = 0; k < ${GPIO_DEVICES:-0}; k++)); do
+		n=$(stat "$k" violations)
+		[ "$n" = 0 ] || fail "the driver broke the protocol on device $k: $(ctl "$k" stats)"
+	done
+}
+
+# What the last test told the devices to do wrong does not concern the next one.
+calm_devices() {
+	local k
+	for ((k = 0; k < ${GPIO_DEVICES:-0}; k++)); do
+		ctl "$k" fault none
+		ctl "$k" fault release
+	done
+}
+
+run_tests() {
+	local tests=() name i=0 failed=0 rc output
+	mapfile -t tests < <(sed -n 's/^\(test_[a-z0-9_]*\)() {$/\1/p' "$0")
+	echo "KTAP version 1"
+	echo "1..${#tests[@]}"
+	for name in "${tests[@]}"; do
+		i=$((i + 1))
+		output=$(
+			exec 2>&1
+			set -eu
+			"$name"
+			no_violations
+			calm_devices
+		)
+		rc=$?
+		[ -z "$output" ] || sed '/^# /!s/^/# /' <<<"$output"
+		if [ "$rc" = 0 ]; then
+			echo "ok $i ${name#test_}"
+		else
+			echo "not ok $i ${name#test_}"
+			failed=$((failed + 1))
+		fi
+	done
+	[ "$failed" = 0 ]
+}

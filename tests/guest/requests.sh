@@ -1,0 +1,197 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+#: A device that answers late, never, or with nonsense: what callers get.
+
+# How it is to be booted: scripts/test reads this. The second device has room for
+# four commands.
+#guest: --device rfc,lines=8
+#guest: --device rfc,lines=8,vq-size=8
+#guest: --param timeout_ms=2000
+
+. "$(dirname -- "$0")/lib.sh"
+
+LIMIT_MS=2000
+
+# get LINE: what gpioget prints, both ways.
+get() { gpioget --numeric -c "$(chip 0)" "$1" 2>&1; }
+
+# spoiled FAULT ERROR: one reply is spoiled, one caller gets the error, the next one none.
+spoiled() {
+	local fault=$1 error=$2 output
+	ctl 0 "fault $fault"
+	output=$(get 1) && fail "$fault: the caller got '$output'"
+	expect_match "$output" "$error" "$fault"
+	expect_eq "$(get 1)" 0 "the request after $fault"
+}
+
+test_an_errno_of_the_device_passes() {
+	spoiled "errno 16 1" "Device or resource busy"
+	spoiled "errno 1 1" "Operation not permitted"
+	spoiled "errno 133 1" "hardware error"
+}
+
+test_an_unknown_errno_becomes_an_io_error() {
+	spoiled "bad-errno 1" "Input/output error"
+}
+
+test_an_errno_of_the_kernel_itself_does_not_pass() {
+	# 512 is ERESTARTSYS: the kernel would start the system call again, for ever.
+	spoiled "errno 512 1" "Input/output error"
+}
+
+test_broken_replies_are_protocol_errors() {
+	local fault
+	for fault in short long empty-reply bad-type bad-line bad-value; do
+		spoiled "$fault 1" "Protocol error"
+	done
+}
+
+test_messages_are_limited() {
+	local i lines allowed start=$SECONDS
+	log_mark
+	ctl 0 "fault bad-line always"
+	for ((i = 0; i < 200; i++)); do
+		fails get 1 >/dev/null
+	done
+	ctl 0 "fault none"
+	lines=$(log_since | grep -c "gpio_virtio $(virtio_name 0)")
+	[ "$lines" -ge 1 ] || fail "no message"
+	# Ten in five seconds; however slow this machine is.
+	allowed=$((((SECONDS - start) / 5 + 2) * 10))
+	[ "$lines" -le "$allowed" ] || fail "$lines messages for 200 errors"
+}
+
+test_no_answer_ends_in_a_time_out() {
+	log_mark
+	ctl 0 "fault never 1"
+	timed get 2
+	[ "$status" != 0 ] || fail "the caller got a value"
+	[ "$elapsed_ms" -ge $LIMIT_MS ] || fail "the caller waited $elapsed_ms ms only"
+	expect_match "$(log_since)" "did not answer" "the kernel's log"
+	ctl 0 "fault release"
+	expect_eq "$(get 2)" 0 "line 2 after the late answer"
+}
+
+test_the_error_is_etimedout() {
+	ctl 0 "fault never 1"
+	expect_match "$(get 2 || true)" "timed out" "gpioget"
+	ctl 0 "fault release"
+}
+
+test_who_waits_can_be_killed() {
+	local pid start
+	ctl 0 "fault never 1"
+	gpioget -c "$(chip 0)" 3 &
+	pid=$!
+	wait_for in_flight 0 1
+	start=${EPOCHREALTIME/./}
+	kill -KILL $pid
+	wait $pid || true
+	[ $(((${EPOCHREALTIME/./} - start) / 1000)) -lt $((LIMIT_MS / 2)) ] || fail "it took too long to die"
+	ctl 0 "fault release"
+	expect_eq "$(get 3)" 0 "line 3"
+}
+
+test_others_go_on_while_one_waits() {
+	local pid
+	ctl 0 "fault never 1"
+	gpioget -c "$(chip 0)" 3 &
+	pid=$!
+	wait_for in_flight 0 1
+	ctl 0 set 4 1
+	expect_eq "$(get 4)" 1 "line 4 while line 3 is stuck"
+	ctl 0 set 4 0
+	kill -0 $pid || fail "the stuck one did not wait that long"
+	fails wait $pid
+	ctl 0 "fault release"
+}
+
+test_an_answer_minutes_late_does_no_harm() {
+	local i
+	# Many slots are given up, used by nobody meanwhile, and come back all at once.
+	ctl 0 "fault never 8"
+	for ((i = 0; i < 8; i++)); do
+		gpioget -c "$(chip 0)" $i &
+	done
+	fails wait -n
+	wait || true
+	expect_eq "$(stat 0 in-flight)" 8 "commands in flight"
+	ctl 0 set 5 1
+	expect_eq "$(get 5)" 1 "line 5 before the late answers"
+	ctl 0 "fault release"
+	ctl 0 set 5 0
+	expect_eq "$(get 5)" 0 "line 5 after the late answers"
+	expect_eq "$(stat 0 in-flight)" 0 "commands in flight"
+}
+
+test_replies_may_come_in_any_order() {
+	local i pids=()
+	ctl 0 "fault out-of-order"
+	for ((i = 0; i < 8; i++)); do
+		ctl 0 set $i $((i % 2))
+	done
+	for ((i = 0; i < 8; i++)); do
+		(expect_eq "$(get $i)" $((i % 2)) "line $i") &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do
+		wait "$i"
+	done
+	ctl 0 "fault none"
+	for ((i = 0; i < 8; i++)); do
+		ctl 0 set $i 0
+	done
+}
+
+test_no_free_slot_means_to_wait_for_one() {
+	# This device has room for four commands: the other callers wait for a slot.
+	ctl 1 "fault late 50 always"
+	"$GPIO_HAMMER" --chip "$(chip 1)" --threads 8 --lines 8 --requests 20
+	ctl 1 "fault none"
+}
+
+test_no_free_slot_for_long_is_a_time_out() {
+	local i output
+	ctl 1 "fault never 4"
+	for ((i = 0; i < 4; i++)); do
+		gpioget -c "$(chip 1)" $i &
+	done
+	wait_for in_flight 1 4
+	# Those four give up, but their slots stay the device's.
+	wait || true
+	timed gpioget -c "$(chip 1)" 5
+	[ "$status" != 0 ] || fail "the caller got a value, without a slot"
+	[ "$elapsed_ms" -ge $LIMIT_MS ] || fail "the caller waited $elapsed_ms ms only"
+	ctl 1 "fault release"
+	expect_eq "$(gpioget --numeric -c "$(chip 1)" 5)" 0 "line 5 when the slots are back"
+}
+
+test_unbind_does_not_wait_for_a_dead_device() {
+	ctl 0 "fault never always"
+	gpioget -c "$(chip 0)" 3 &
+	gpioget -c "$(chip 0)" 4 &
+	wait_for in_flight 0 2
+	timed unbind 0
+	expect_eq "$status" 0 "unbind"
+	[ "$elapsed_ms" -lt 1000 ] || fail "unbind took $elapsed_ms ms"
+	fails wait -n
+	wait || true
+	ctl 0 "fault none"
+	bind 0
+	expect_eq "$(get 3)" 0 "line 3 after all that"
+}
+
+test_probe_of_a_dead_device_ends() {
+	unbind 0
+	ctl 0 "fault never always"
+	timed bind 0
+	[ "$status" != 0 ] || fail "a dead device was bound"
+	# One time limit, not one for each line.
+	[ "$elapsed_ms" -lt $((LIMIT_MS * 2)) ] || fail "probe took $elapsed_ms ms"
+	ctl 0 "fault none"
+	bind 0
+	expect_eq "$(get 3)" 0 "line 3"
+}
+
+run_tests

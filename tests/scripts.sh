@@ -1,0 +1,148 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+#: Usage: tests/scripts.sh
+#:
+#: Tests of the scripts themselves, the guest runner first of all: what it promises
+#: to those who write tests with it. Prints KTAP.
+
+set -uo pipefail
+. "$(dirname -- "$0")/../scripts/lib/common.sh"
+
+case ${1:-} in
+-h | --help)
+	show_help
+	exit 0
+	;;
+esac
+
+scratch=$(mktemp -d /tmp/gpio-virtio-test.XXXXXX)
+trap 'rm -rf "$scratch"' EXIT
+guest=$CHECKOUT/scripts/guest
+
+fail() {
+	echo "# $*"
+	exit 1
+}
+
+expect_eq() { [ "$1" = "$2" ] || fail "$3: got '$1', wanted '$2'"; }
+
+# runs COMMAND...: its outputs in $out and $err, its status in $rc.
+runs() {
+	rc=0
+	"$@" >"$scratch/out" 2>"$scratch/err" </dev/null || rc=$?
+	out=$(cat "$scratch/out")
+	err=$(cat "$scratch/err")
+}
+
+test_every_script_has_help() {
+	local script
+	for script in "$CHECKOUT"/scripts/{lab,kernel,in-lab,guest,demo,test,check-style,integrate,build-module,build-device}; do
+		runs "$script" --help
+		expect_eq "$rc" 0 "status of $script --help"
+		[[ $out == *Usage:* ]] || fail "$script --help does not say how to use it"
+	done
+}
+
+test_output_and_status_pass() {
+	runs "$guest" -- sh -c 'echo to stdout; echo to stderr >&2; printf "no newline"; exit 7'
+	expect_eq "$rc" 7 "status"
+	expect_eq "$out" $'to stdout\nno newline' "standard output"
+	[[ $err == *"to stderr"* ]] || fail "standard error has no 'to stderr': $err"
+	[[ $out != *"virtme"* ]] || fail "the kernel's log is in the output"
+}
+
+test_what_the_issue_shows() {
+	runs "$guest" --device rfc,lines=8,label=panel,name0=LED0 -- gpiodetect
+	expect_eq "$rc" 0 "status"
+	[[ $out =~ ^gpiochip[0-9]+\ \[panel\]\ \(8\ lines\)$ ]] || fail "gpiodetect said '$out'"
+}
+
+test_current_folder_is_there_and_can_be_written() {
+	echo hello >"$scratch/from-host"
+	cd "$scratch" || exit 1
+	runs "$guest" -- sh -c 'pwd; cat from-host; echo back >from-guest'
+	expect_eq "$rc" 0 "status"
+	expect_eq "$out" "$scratch"$'\nhello' "what the guest saw"
+	expect_eq "$(cat from-guest)" back "what the guest wrote"
+}
+
+test_a_complaint_of_the_kernel_fails_the_run() {
+	runs "$guest" -- sh -c 'echo "WARNING: CPU: 0 PID: 1 at nowhere" >/dev/kmsg; echo done'
+	expect_eq "$rc" 125 "status"
+	expect_eq "$out" "done" "standard output"
+	[[ $err == *"at nowhere"* ]] || fail "the complaint is not shown: $err"
+}
+
+# Processes with this in their command lines, our own ones left out.
+processes_with() { grep -lsa -- "$1" /proc/[0-9]*/cmdline | grep -vcE "/($$|$BASHPID|self)/" || true; }
+
+test_a_time_out_leaves_nothing_behind() {
+	local mark=orphan$BASHPID
+	runs "$guest" --timeout 25 --device "rfc,lines=4,label=$mark" --append "$mark=1" -- sleep 600
+	expect_eq "$rc" 124 "status"
+	sleep 1
+	# The bracket keeps grep from finding itself.
+	expect_eq "$(processes_with "[o]rphan${mark#orphan}")" 0 "guests and devices that run"
+	if grep -q "$LAB_ROOT/" /proc/self/mounts; then fail "something is still mounted in the lab"; fi
+}
+
+test_wrong_calls_are_told_so() {
+	local args
+	for args in "--device nonsense -- true" "--device rfc,lines=0 -- true" "--device rfc,lines=99999 -- true" \
+		"--device rfc,bogus=1 -- true" "--kernel fast -- true" "--timeout soon -- true" "--frobnicate -- true"; do
+		# shellcheck disable=SC2086 # words
+		runs "$guest" $args
+		[ "$rc" != 0 ] || fail "this was accepted: $args"
+		[ -n "$err" ] || fail "nothing was said about: $args"
+	done
+}
+
+test_integrate_is_undone_exactly() {
+	local source tree=$scratch/tree
+	source=$(readlink -f "$("$CHECKOUT/scripts/kernel" --path normal)/source")
+	mkdir -p "$tree/drivers"
+	cp "$source/Makefile" "$source/Kconfig" "$tree/"
+	cp -a "$source/drivers/gpio" "$tree/drivers/"
+	cp -a "$tree" "$scratch/tree.before"
+
+	runs "$CHECKOUT/scripts/integrate" "$tree"
+	expect_eq "$rc" 0 "status of integrate ($err)"
+	expect_eq "$(diff "$tree/drivers/gpio/Makefile" "$scratch/tree.before/drivers/gpio/Makefile" | grep -c '^<')" 2 \
+		"lines added to or changed in the Makefile"
+	grep -qx 'config GPIO_VIRTIO_C' "$tree/drivers/gpio/Kconfig" || fail "the C driver has its old symbol"
+	[ -f "$tree/drivers/gpio/gpio-virtio/gpio_virtio.rs" ] || fail "the driver is not there"
+
+	# Again, and with links, changes nothing but the files.
+	runs "$CHECKOUT/scripts/integrate" --link "$tree"
+	expect_eq "$rc" 0 "status of the second integrate ($err)"
+
+	runs "$CHECKOUT/scripts/integrate" --remove "$tree"
+	expect_eq "$rc" 0 "status of integrate --remove ($err)"
+	diff -r "$tree" "$scratch/tree.before" || fail "the tree is not as it was"
+}
+
+test_device_says_what_is_wrong() {
+	local device
+	device=$("$CHECKOUT/scripts/build-device")
+	runs "$CHECKOUT/scripts/in-lab" "$device" --socket /tmp/x --protocol rfc --lines 4 --name 4=TOO_FAR
+	[ "$rc" != 0 ] || fail "a name for a line that does not exist was accepted"
+	[[ $err == *4* ]] || fail "what was wrong is not said: $err"
+}
+
+mapfile -t tests < <(sed -n 's/^\(test_[a-z0-9_]*\)() {$/\1/p' "$0")
+echo "KTAP version 1"
+echo "1..${#tests[@]}"
+number=0
+failed=0
+for name in "${tests[@]}"; do
+	number=$((number + 1))
+	if output=$("$name" 2>&1); then
+		echo "ok $number ${name#test_}"
+	else
+		sed '/^# /!s/^/# /' <<<"$output"
+		echo "not ok $number ${name#test_}"
+		failed=1
+	fi
+done
+exit $failed
