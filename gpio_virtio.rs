@@ -8,7 +8,9 @@
 //! One way through the code leads from a consumer to the device: gpiolib calls the [`chip`], which
 //! gives a command to the [`requests`], which lend a buffer with its message to the device through a
 //! [queue](abstractions::virtio), wait for it to come back, and have the reply checked by [`rfc`].
-//! The other way leads from the device here: [`events`] come in on a queue of their own.
+//! The other way leads from the device here: [`events`] come in on a queue of their own, are checked
+//! by [`rfc`] too, and go to the [`interrupts`], where [`line_irqs`] says who is to be called.
+//! What consumers want to be called for comes in by the [`irq_chip`].
 //!
 //! Everything that is `unsafe` is in the [`abstractions`].
 
@@ -22,11 +24,20 @@ mod display;
 mod events;
 #[path = "gpio_virtio/identity.rs"]
 mod identity;
+#[path = "gpio_virtio/interrupts.rs"]
+mod interrupts;
+#[path = "gpio_virtio/irq_chip.rs"]
+mod irq_chip;
+#[path = "gpio_virtio/messages.rs"]
+mod messages;
 #[path = "gpio_virtio/requests.rs"]
 mod requests;
 
 // These are pure, and compiled for the host too. There they are public, and the device that the
 // driver is tested against uses what the driver itself does not.
+#[allow(dead_code, unreachable_pub)]
+#[path = "gpio_virtio/line_irqs.rs"]
+mod line_irqs;
 #[allow(dead_code, unreachable_pub)]
 #[path = "gpio_virtio/names.rs"]
 mod names;
@@ -42,9 +53,12 @@ use abstractions::{
         Info,
         Registration, //
     },
+    // The pure modules know it by this path.
+    trigger,
     virtio, //
 };
 use chip::Lines;
+use interrupts::Interrupts;
 use kernel::{
     device::Core,
     prelude::*, //
@@ -81,7 +95,7 @@ impl virtio::Driver for GpioVirtioDriver {
     type Data<'bound> = GpioVirtio<'bound>;
 
     const ID_TABLE: virtio::IdTable = &ID_TABLE;
-    const FEATURES: &'static [u32] = &[];
+    const FEATURES: &'static [u32] = &[rfc::F_IRQ_TYPE];
 
     fn negotiate(features: &mut virtio::Negotiation<'_>) -> Result {
         if !features.offers(virtio::F_VERSION_1) {
@@ -103,8 +117,10 @@ impl virtio::Driver for GpioVirtioDriver {
             let identity = identity::read(dev)?;
             let lines = identity.lines;
 
-            let requests = Requests::new(dev.as_ref(), module_parameters::timeout_ms.value())?;
-            let events = events::new(dev.as_ref(), lines)?;
+            let interrupts = Interrupts::new(lines, dev.has_feature(rfc::F_IRQ_TYPE))?;
+            let limit_ms = module_parameters::timeout_ms.value();
+            let requests = Requests::new(dev.as_ref(), limit_ms, interrupts.clone())?;
+            let events = events::new(dev.as_ref(), lines, interrupts.clone())?;
 
             // In the order of their numbers: `rfc::EVENT_QUEUE`, `rfc::COMMAND_QUEUE`.
             dev.start([
@@ -120,7 +136,8 @@ impl virtio::Driver for GpioVirtioDriver {
                 lines,
                 names: identity.names,
             };
-            let chip = Lines::new(requests, lines, slots)?;
+            let domain = interrupts.domain().clone();
+            let chip = Lines::new(requests, interrupts, events, lines, slots)?;
 
             dev_info!(
                 dev,
@@ -131,7 +148,7 @@ impl virtio::Driver for GpioVirtioDriver {
             );
 
             Ok(try_pin_init!(GpioVirtio {
-                _chip <- Registration::new(dev.as_ref(), info, chip),
+                _chip <- Registration::with_interrupts(dev.as_ref(), info, chip, domain),
             }))
         })
     }

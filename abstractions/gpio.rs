@@ -7,6 +7,13 @@
 //!
 //! C header: [`include/linux/gpio/driver.h`](srctree/include/linux/gpio/driver.h)
 
+use super::{
+    bindings as own_bindings,
+    irq::{
+        self,
+        InterruptChip, //
+    },
+};
 use core::{
     marker::{
         PhantomData,
@@ -24,6 +31,7 @@ use kernel::{
     },
     prelude::*,
     str::CString,
+    sync::Arc,
     types::Opaque, //
 };
 
@@ -158,11 +166,12 @@ pub(crate) struct Info {
 /// # Invariants
 ///
 /// `chip` is registered with gpiolib, its data points to `ops`, and what it points to besides is in
-/// `info`.
+/// `info`. If it has interrupts, then they are those of `domain`, which is open.
 #[pin_data(PinnedDrop)]
 pub(crate) struct Registration<'bound, T: Chip> {
     ops: T,
     info: Info,
+    domain: Option<Arc<irq::Domain>>,
     #[pin]
     chip: Opaque<bindings::gpio_chip>,
     #[pin]
@@ -178,20 +187,54 @@ unsafe impl<T: Chip> Sync for Registration<'_, T> {}
 
 impl<'bound, T: Chip> Registration<'bound, T> {
     /// Registers a chip whose parent is `dev`. Its lines can be used at once.
+    #[expect(dead_code, reason = "the one driver there is has interrupts")]
     pub(crate) fn new(
         dev: &'bound device::Device<device::Bound>,
         info: Info,
         ops: T,
     ) -> impl PinInit<Self, Error> + 'bound {
+        Self::with_irq_chip(dev, info, ops, None)
+    }
+
+    /// Registers a chip whose lines can interrupt, by way of `domain`.
+    ///
+    /// [`EBUSY`] if `domain` is another chip's.
+    pub(crate) fn with_interrupts(
+        dev: &'bound device::Device<device::Bound>,
+        info: Info,
+        ops: T,
+        domain: Arc<irq::Domain>,
+    ) -> impl PinInit<Self, Error> + 'bound
+    where
+        T: InterruptChip,
+    {
+        Self::with_irq_chip(dev, info, ops, Some((irq::Callbacks::<T>::CHIP, domain)))
+    }
+
+    fn with_irq_chip(
+        dev: &'bound device::Device<device::Bound>,
+        info: Info,
+        ops: T,
+        irq: Option<(&'static bindings::irq_chip, Arc<irq::Domain>)>,
+    ) -> impl PinInit<Self, Error> + 'bound {
+        let (irq_chip, domain) = irq.unzip();
+
         try_pin_init!(&this in Self {
             ops,
             info,
+            domain,
             _pin: PhantomPinned,
             _bound: PhantomData,
-            chip <- Opaque::try_ffi_init(|chip: *mut bindings::gpio_chip| {
-                // SAFETY: `this` is the value under construction, in its final place; `ops` and
-                // `info` are initialised, as they come first.
-                let (ops, info) = unsafe { (&raw const (*this.as_ptr()).ops, &(*this.as_ptr()).info) };
+            chip <- Opaque::try_ffi_init(move |chip: *mut bindings::gpio_chip| {
+                // SAFETY: `this` is the value under construction, in its final place; these fields
+                // are initialised, as they come first.
+                let (ops, info, domain) = unsafe {
+                    (
+                        &raw const (*this.as_ptr()).ops,
+                        &(*this.as_ptr()).info,
+                        &(*this.as_ptr()).domain,
+                    )
+                };
 
                 // SAFETY: `chip` is memory for a `struct gpio_chip`. Such a one may be zero.
                 unsafe { chip.write(pin_init::zeroed()) };
@@ -210,35 +253,73 @@ impl<'bound, T: Chip> Registration<'bound, T> {
                         (*chip).names = names.pointers.as_ptr();
                     }
                     Callbacks::<T>::install(chip);
+
+                    if let Some(irq_chip) = irq_chip {
+                        // What is immutable (`IRQCHIP_IMMUTABLE`) is not written to.
+                        (*chip).irq.chip = ptr::from_ref(irq_chip).cast_mut();
+                        (*chip).irq.handler = Some(bindings::handle_level_irq);
+                    }
                 }
 
                 // INVARIANT: If this succeeds the chip is registered, and its data is `ops`.
                 //
-                // SAFETY: `chip` is set up, and stays where it is until it is removed. The chip has
-                // no interrupts, so the lock classes of their locks are not used.
+                // SAFETY: `chip` is set up, and stays where it is until it is removed.
                 to_result(unsafe {
-                    bindings::gpiochip_add_data_with_key(
-                        chip,
-                        ops.cast_mut().cast(),
-                        ptr::null_mut(),
-                        ptr::null_mut(),
-                    )
-                })
+                    own_bindings::gpio_virtio_gpiochip_add_data(chip, ops.cast_mut().cast())
+                })?;
+
+                if let Some(domain) = domain {
+                    // INVARIANT: If this succeeds the domain is open.
+                    //
+                    // SAFETY: The chip is registered, so the domain is valid. It is freed when the
+                    // chip is removed; `drop()` closes it before.
+                    unsafe { domain.open((*chip).irq.domain) }.inspect_err(|_| {
+                        // SAFETY: The chip is registered.
+                        unsafe { Self::remove(&*ops, chip) };
+                    })?;
+                }
+                Ok::<_, Error>(())
             }),
         })
+    }
+
+    /// Removes the chip. When this returns, no callback runs, and none will.
+    ///
+    /// # Safety
+    ///
+    /// The chip must be registered, and nothing may fire its interrupts any more.
+    unsafe fn remove(ops: &T, chip: *mut bindings::gpio_chip) {
+        // gpiochip_remove() waits for operations that run: they must not wait for ever.
+        ops.shut_down();
+
+        // SAFETY: By the requirement of this function.
+        unsafe { bindings::gpiochip_remove(chip) };
     }
 }
 
 #[pinned_drop]
 impl<T: Chip> PinnedDrop for Registration<'_, T> {
     fn drop(self: Pin<&mut Self>) {
-        // gpiochip_remove() waits for operations that run: they must not wait for ever.
-        self.ops.shut_down();
+        // It is freed with the chip.
+        if let Some(domain) = &self.domain {
+            domain.close();
+        }
 
-        // SAFETY: By the type invariant the chip is registered. When this returns, no callback
-        // runs, and none will.
-        unsafe { bindings::gpiochip_remove(self.chip.get()) };
+        // SAFETY: By the type invariant the chip is registered, and its domain was closed above.
+        unsafe { Self::remove(&self.ops, self.chip.get()) };
     }
+}
+
+/// Finds the implementation behind a chip.
+///
+/// # Safety
+///
+/// `chip` must be one that a `Registration<T>` has registered, or is registering. The reference must
+/// not be used after the chip was removed.
+pub(super) unsafe fn ops<'a, T: Chip>(chip: *mut bindings::gpio_chip) -> &'a T {
+    // SAFETY: By the requirement of this function, and the invariant of `Registration`, the data
+    // points to a `T` that lives until the chip was removed.
+    unsafe { &*bindings::gpiochip_get_data(chip).cast::<T>() }
 }
 
 /// The C callbacks of a [`Chip`].
@@ -280,44 +361,32 @@ impl<T: Chip> Callbacks<T> {
         }
     }
 
-    /// Finds the implementation behind a chip.
-    ///
     /// # Safety
     ///
-    /// `chip` must be one that a `Registration<T>` has registered, or is registering. The reference
-    /// must not be used after the chip was removed.
-    unsafe fn ops<'a>(chip: *mut bindings::gpio_chip) -> &'a T {
-        // SAFETY: By the requirement of this function, and the invariant of `Registration`, the
-        // data points to a `T` that lives until the chip was removed.
-        unsafe { &*bindings::gpiochip_get_data(chip).cast::<T>() }
-    }
-
-    /// # Safety
-    ///
-    /// As for [`Self::ops`]; gpiolib keeps the chip from being removed meanwhile.
+    /// As for [`ops()`]; gpiolib keeps the chip from being removed meanwhile.
     unsafe extern "C" fn request(chip: *mut bindings::gpio_chip, offset: c_uint) -> c_int {
         // SAFETY: By the requirement of this function.
-        let ops = unsafe { Self::ops(chip) };
+        let ops = unsafe { ops::<T>(chip) };
 
         from_result(|| ops.request(offset).map(|()| 0))
     }
 
     /// # Safety
     ///
-    /// As for [`Self::ops`]; gpiolib keeps the chip from being removed meanwhile.
+    /// As for [`ops()`]; gpiolib keeps the chip from being removed meanwhile.
     unsafe extern "C" fn free(chip: *mut bindings::gpio_chip, offset: c_uint) {
         // SAFETY: By the requirement of this function.
-        let ops = unsafe { Self::ops(chip) };
+        let ops = unsafe { ops::<T>(chip) };
 
         ops.free(offset);
     }
 
     /// # Safety
     ///
-    /// As for [`Self::ops`]; gpiolib keeps the chip from being removed meanwhile.
+    /// As for [`ops()`]; gpiolib keeps the chip from being removed meanwhile.
     unsafe extern "C" fn get_direction(chip: *mut bindings::gpio_chip, offset: c_uint) -> c_int {
         // SAFETY: By the requirement of this function.
-        let ops = unsafe { Self::ops(chip) };
+        let ops = unsafe { ops::<T>(chip) };
 
         from_result(|| {
             ops.get_direction(offset)
@@ -327,48 +396,48 @@ impl<T: Chip> Callbacks<T> {
 
     /// # Safety
     ///
-    /// As for [`Self::ops`]; gpiolib keeps the chip from being removed meanwhile.
+    /// As for [`ops()`]; gpiolib keeps the chip from being removed meanwhile.
     unsafe extern "C" fn direction_input(chip: *mut bindings::gpio_chip, offset: c_uint) -> c_int {
         // SAFETY: By the requirement of this function.
-        let ops = unsafe { Self::ops(chip) };
+        let ops = unsafe { ops::<T>(chip) };
 
         from_result(|| ops.direction_input(offset).map(|()| 0))
     }
 
     /// # Safety
     ///
-    /// As for [`Self::ops`]; gpiolib keeps the chip from being removed meanwhile.
+    /// As for [`ops()`]; gpiolib keeps the chip from being removed meanwhile.
     unsafe extern "C" fn direction_output(
         chip: *mut bindings::gpio_chip,
         offset: c_uint,
         value: c_int,
     ) -> c_int {
         // SAFETY: By the requirement of this function.
-        let ops = unsafe { Self::ops(chip) };
+        let ops = unsafe { ops::<T>(chip) };
 
         from_result(|| ops.direction_output(offset, value != 0).map(|()| 0))
     }
 
     /// # Safety
     ///
-    /// As for [`Self::ops`]; gpiolib keeps the chip from being removed meanwhile.
+    /// As for [`ops()`]; gpiolib keeps the chip from being removed meanwhile.
     unsafe extern "C" fn get(chip: *mut bindings::gpio_chip, offset: c_uint) -> c_int {
         // SAFETY: By the requirement of this function.
-        let ops = unsafe { Self::ops(chip) };
+        let ops = unsafe { ops::<T>(chip) };
 
         from_result(|| ops.get(offset).map(c_int::from))
     }
 
     /// # Safety
     ///
-    /// As for [`Self::ops`]; gpiolib keeps the chip from being removed meanwhile.
+    /// As for [`ops()`]; gpiolib keeps the chip from being removed meanwhile.
     unsafe extern "C" fn set(
         chip: *mut bindings::gpio_chip,
         offset: c_uint,
         value: c_int,
     ) -> c_int {
         // SAFETY: By the requirement of this function.
-        let ops = unsafe { Self::ops(chip) };
+        let ops = unsafe { ops::<T>(chip) };
 
         from_result(|| ops.set(offset, value != 0).map(|()| 0))
     }

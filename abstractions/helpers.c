@@ -6,10 +6,15 @@
  * than their names say.
  */
 
+#include <linux/gpio/driver.h>
+#include <linux/hardirq.h>
+#include <linux/irqflags.h>
 #include <linux/minmax.h>
 #include <linux/pci.h>
 #include <linux/platform_device.h>
+#include <linux/preempt.h>
 #include <linux/ratelimit.h>
+#include <linux/spinlock.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
@@ -20,6 +25,53 @@
 void gpio_virtio_ratelimit_init(struct ratelimit_state *state)
 {
 	ratelimit_default_init(state);
+}
+
+/* Whether the caller may sleep, as far as the kernel knows. */
+bool gpio_virtio_may_sleep(void)
+{
+	if (IS_ENABLED(CONFIG_PREEMPT_COUNT))
+		return preemptible();
+	return in_task() && !irqs_disabled();
+}
+
+void gpio_virtio_raw_spin_lock_init(raw_spinlock_t *lock, const char *name,
+				    struct lock_class_key *key)
+{
+#ifdef CONFIG_DEBUG_SPINLOCK
+	__raw_spin_lock_init(lock, name, key, LD_WAIT_SPIN);
+#else
+	raw_spin_lock_init(lock);
+#endif
+}
+
+unsigned long gpio_virtio_raw_spin_lock_irqsave(raw_spinlock_t *lock)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(lock, flags);
+	return flags;
+}
+
+bool gpio_virtio_raw_spin_trylock_irqsave(raw_spinlock_t *lock, unsigned long *flags)
+{
+	return raw_spin_trylock_irqsave(lock, *flags);
+}
+
+void gpio_virtio_raw_spin_unlock_irqrestore(raw_spinlock_t *lock, unsigned long flags)
+{
+	raw_spin_unlock_irqrestore(lock, flags);
+}
+
+void gpio_virtio_assert_raw_spin_locked(raw_spinlock_t *lock)
+{
+	lockdep_assert_held(lock);
+}
+
+/* The macro behind this has a lock class of its own for each place it is used in. */
+int gpio_virtio_gpiochip_add_data(struct gpio_chip *gc, void *data)
+{
+	return gpiochip_add_data(gc, data);
 }
 
 bool gpio_virtio_has_feature(const struct virtio_device *vdev, unsigned int bit)

@@ -5,6 +5,8 @@
 #ifndef GPIO_VIRTIO_HELPERS_H
 #define GPIO_VIRTIO_HELPERS_H
 
+#include <linux/gpio/driver.h>
+#include <linux/spinlock_types.h>
 #include <linux/types.h>
 
 struct ratelimit_state;
@@ -13,6 +15,17 @@ struct virtqueue;
 struct virtqueue_info;
 
 void gpio_virtio_ratelimit_init(struct ratelimit_state *state);
+
+bool gpio_virtio_may_sleep(void);
+
+void gpio_virtio_raw_spin_lock_init(raw_spinlock_t *lock, const char *name,
+				    struct lock_class_key *key);
+unsigned long gpio_virtio_raw_spin_lock_irqsave(raw_spinlock_t *lock);
+bool gpio_virtio_raw_spin_trylock_irqsave(raw_spinlock_t *lock, unsigned long *flags);
+void gpio_virtio_raw_spin_unlock_irqrestore(raw_spinlock_t *lock, unsigned long flags);
+void gpio_virtio_assert_raw_spin_locked(raw_spinlock_t *lock);
+
+int gpio_virtio_gpiochip_add_data(struct gpio_chip *gc, void *data);
 
 bool gpio_virtio_has_feature(const struct virtio_device *vdev, unsigned int bit);
 void gpio_virtio_clear_feature(struct virtio_device *vdev, unsigned int bit);

@@ -8,7 +8,13 @@
 mod bindings;
 pub(crate) mod completion;
 pub(crate) mod gpio;
+pub(crate) mod irq;
+pub(crate) mod irq_work;
 pub(crate) mod ratelimit;
+pub(crate) mod raw_spinlock;
+// Pure, and compiled for the host too, where it is public.
+#[allow(dead_code, unreachable_pub)]
+pub(crate) mod trigger;
 pub(crate) mod virtio;
 
 #[cfg(CONFIG_GPIO_VIRTIO_KUNIT_TEST)]

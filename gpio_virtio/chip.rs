@@ -3,9 +3,18 @@
 //! The GPIO chip: turns what gpiolib wants into commands to the device.
 
 use crate::{
-    abstractions::gpio::{
-        Chip,
-        Direction, //
+    abstractions::{
+        gpio::{
+            Chip,
+            Direction, //
+        },
+        irq_work::IrqWork,
+        virtio::Queue, //
+    },
+    events::Events,
+    interrupts::{
+        Interrupts,
+        MakeUp, //
     },
     requests::{
         Failure,
@@ -18,19 +27,27 @@ use crate::{
 };
 use core::ops::ControlFlow;
 use kernel::{
+    new_mutex,
     prelude::*,
     sync::{
         atomic::{
             Atomic,
             Relaxed, //
         },
-        Arc, //
+        Arc,
+        Mutex, //
     },
 };
 
 /// The lines of one device.
 pub(crate) struct Lines {
-    requests: Arc<Requests>,
+    pub(crate) requests: Arc<Requests>,
+    pub(crate) interrupts: Arc<Interrupts>,
+    pub(crate) events: Arc<Queue<Events>>,
+    /// Fires what could not be fired when it came.
+    pub(crate) make_up: Pin<KBox<IrqWork<MakeUp>>>,
+    /// Held by the one who tells the device what to report.
+    pub(crate) telling: Pin<KBox<Mutex<()>>>,
     /// The directions that the device had told before gpiolib asked for them, one by one.
     told: KVec<Atomic<i8>>,
 }
@@ -50,8 +67,20 @@ impl Lines {
     /// gpiolib asks for each when the chip is registered and waits for one before it asks for the
     /// next. A device that does not answer is found out here, after one time limit and not after one
     /// for each line.
-    pub(crate) fn new(requests: Arc<Requests>, lines: u16, slots: usize) -> Result<Self> {
+    pub(crate) fn new(
+        requests: Arc<Requests>,
+        interrupts: Arc<Interrupts>,
+        events: Arc<Queue<Events>>,
+        lines: u16,
+        slots: usize,
+    ) -> Result<Self> {
         let mut told = KVec::with_capacity(usize::from(lines), GFP_KERNEL)?;
+        let telling = KBox::pin_init(new_mutex!((), "gpio_virtio::telling"), GFP_KERNEL)?;
+        let make_up = MakeUp {
+            interrupts: interrupts.clone(),
+            commands: requests.queue().clone(),
+        };
+        let make_up = KBox::pin_init(IrqWork::new(make_up), GFP_KERNEL)?;
 
         requests.run_for_all(Command::GetDirection, lines, slots, |result| {
             let direction = match result {
@@ -70,7 +99,14 @@ impl Lines {
             }
         })?;
 
-        Ok(Self { requests, told })
+        Ok(Self {
+            requests,
+            interrupts,
+            events,
+            make_up,
+            telling,
+            told,
+        })
     }
 
     fn run(&self, command: Command, offset: u32) -> Result<u32> {

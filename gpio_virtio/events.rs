@@ -2,19 +2,19 @@
 
 //! Receives the device's reports of new levels.
 //!
-//! The queue is kept full: each buffer goes back to the device as soon as it has been read. The
-//! reports are checked and counted; nobody consumes them yet.
+//! The queue is kept full: each buffer goes back to the device as soon as it has been read. A report
+//! that is none is refused; what the others mean is for the [`interrupts`](crate::interrupts) to say,
+//! and who waits for them is called right here.
 
 use crate::{
-    abstractions::{
-        ratelimit::RateLimit,
-        virtio::{
-            Buffer,
-            Handler,
-            LockedQueue,
-            Queue, //
-        },
+    abstractions::virtio::{
+        Buffer,
+        Handler,
+        LockedQueue,
+        Queue, //
     },
+    interrupts::Interrupts,
+    messages::Messages,
     rfc::{
         self,
         RawMessage, //
@@ -23,10 +23,7 @@ use crate::{
 use kernel::{
     device,
     prelude::*,
-    sync::{
-        aref::ARef,
-        Arc, //
-    },
+    sync::Arc, //
 };
 
 type EventBuffer = Buffer<[u8; 0], RawMessage, ()>;
@@ -36,11 +33,15 @@ const CHUNK: usize = 64;
 
 /// The event queue's state: under its lock.
 pub(crate) struct Events {
-    dev: ARef<device::Device>,
     lines: u16,
-    messages: Pin<KBox<RateLimit>>,
+    interrupts: Arc<Interrupts>,
+    messages: Arc<Messages>,
     /// Buffers that are here and not with the device. There is room for all of them.
     here: KVec<EventBuffer>,
+    /// Lines to be fired. There is room for one from each buffer.
+    due: KVec<u16>,
+    /// How many reports were refused.
+    refused: u64,
 }
 
 impl Handler for Events {
@@ -52,11 +53,23 @@ impl Handler for Events {
         let mut locked = queue.lock();
         let mut refused = None;
 
+        // Another call may be between its two halves. What it has found comes first.
+        locked.fire_due();
+
         // None goes back before all are here: a device that returns each at once would keep this
         // processor here for ever.
         while let Some((buffer, written)) = locked.take() {
-            if let Err(error) = rfc::check_event(locked.lines, written, buffer.read()) {
-                refused = Some(error);
+            match rfc::check_event(locked.lines, written, buffer.read()) {
+                Ok((line, level)) => {
+                    if locked.interrupts.report(line, level) {
+                        // There is room for it.
+                        let _ = locked.due.push_within_capacity(line);
+                    }
+                }
+                Err(error) => {
+                    locked.refused = locked.refused.wrapping_add(1);
+                    refused = Some(error);
+                }
             }
             if locked.here.push_within_capacity(buffer).is_err() {
                 break;
@@ -65,17 +78,25 @@ impl Handler for Events {
         submit_some(&mut locked, usize::MAX);
         locked.notify();
 
-        if let Some(error) = refused {
-            let locked = queue.lock();
-            let dev = locked
-                .messages
-                .allows(c"gpio_virtio")
-                .then(|| locked.dev.clone());
-            drop(locked);
+        let mut locked = queue.lock();
+        locked.fire_due();
 
-            if let Some(dev) = dev {
-                dev_warn!(dev, "refused: {}\n", error);
-            }
+        if let Some(error) = refused {
+            let messages = locked.messages.clone();
+            drop(locked);
+            messages.warn(fmt!("refused: {error}"));
+        }
+    }
+}
+
+impl Events {
+    /// Fires the lines that are due.
+    ///
+    /// The lock is held meanwhile. That keeps the reports in order, and nobody from waiting: no
+    /// handler has to do with this queue.
+    fn fire_due(&mut self) {
+        for line in self.due.drain_all() {
+            self.interrupts.fire(line);
         }
     }
 }
@@ -94,16 +115,27 @@ fn submit_some(queue: &mut LockedQueue<'_, Events>, count: usize) {
     }
 }
 
+/// Takes note of all reports that are there by now.
+pub(crate) fn settle(queue: &Queue<Events>) {
+    Events::returned(queue);
+}
+
 /// Makes the event queue of a device with `lines` lines.
-pub(crate) fn new(dev: &device::Device, lines: u16) -> Result<Arc<Queue<Events>>> {
-    let messages = KBox::pin_init(RateLimit::new(), GFP_KERNEL)?;
+pub(crate) fn new(
+    dev: &device::Device,
+    lines: u16,
+    interrupts: Arc<Interrupts>,
+) -> Result<Arc<Queue<Events>>> {
+    let messages = Messages::new(dev)?;
 
     Arc::pin_init(
         Queue::new(Events {
-            dev: dev.into(),
             lines,
+            interrupts,
             messages,
             here: KVec::new(),
+            due: KVec::new(),
+            refused: 0,
         }),
         GFP_KERNEL,
     )
@@ -112,12 +144,17 @@ pub(crate) fn new(dev: &device::Device, lines: u16) -> Result<Arc<Queue<Events>>
 /// Gives the device as many buffers as the queue holds. To be called when the device is started.
 pub(crate) fn fill(queue: &Queue<Events>) -> Result {
     let count = queue.lock().capacity();
+    let due = KVec::with_capacity(count, GFP_KERNEL)?;
     let mut buffers = KVec::with_capacity(count, GFP_KERNEL)?;
 
     for _ in 0..count {
         buffers.push(EventBuffer::new((), GFP_KERNEL)?, GFP_KERNEL)?;
     }
-    queue.lock().here = buffers;
+
+    let mut locked = queue.lock();
+    locked.here = buffers;
+    locked.due = due;
+    drop(locked);
 
     for _ in 0..count.div_ceil(CHUNK) {
         let mut locked = queue.lock();

@@ -13,16 +13,18 @@ use crate::{
             Deadline,
             Wait, //
         },
-        ratelimit::RateLimit,
         virtio::{
             Buffer,
             Handler,
             Queue, //
         },
     },
+    interrupts::Interrupts,
+    messages::Messages,
     rfc::{
         self,
         Command,
+        Level,
         RawMessage,
         ReplyError, //
     },
@@ -38,21 +40,23 @@ use core::ops::ControlFlow;
 use kernel::{
     device,
     prelude::*,
-    sync::{
-        aref::ARef,
-        Arc, //
-    },
+    sync::Arc,
     time::{
         msecs_to_jiffies,
         Jiffies, //
     },
 };
 
-/// What belongs to a slot and not to the lock.
-pub(crate) struct Waiter {
-    index: Index,
-    /// Signalled when the reply is there, or will not come.
-    done: Arc<Completion>,
+/// What a buffer of the command queue is for.
+pub(crate) enum Purpose {
+    /// A request: the buffer is that of a slot.
+    Request {
+        index: Index,
+        /// Signalled when the reply is there, or will not come.
+        done: Arc<Completion>,
+    },
+    /// To ask, in interrupt context, for the level of a line.
+    Check,
 }
 
 /// What the device wrote: the bytes, and how many of them it says there are.
@@ -61,7 +65,15 @@ struct Reply {
     written: usize,
 }
 
-type CommandBuffer = Buffer<RawMessage, RawMessage, Waiter>;
+type CommandBuffer = Buffer<RawMessage, RawMessage, Purpose>;
+
+/// A question for the level of a line, which nobody waits for: see
+/// [`LineIrqs::next_check`](crate::line_irqs::LineIrqs::next_check).
+#[derive(Clone, Copy, Default)]
+struct Check {
+    line: u16,
+    epoch: u32,
+}
 
 /// The command queue's state: under its lock.
 pub(crate) struct Commands {
@@ -70,26 +82,91 @@ pub(crate) struct Commands {
     done: KVec<Arc<Completion>>,
     /// Counts the free slots.
     free: Arc<Completion>,
+    interrupts: Arc<Interrupts>,
+    messages: Arc<Messages>,
+    /// The buffer for checks, unless the device has it: there is one at a time.
+    check_buffer: Option<CommandBuffer>,
+    /// The check that the device was given last.
+    check: Check,
+    /// A check could not be given to the device for want of room.
+    check_is_owed: bool,
 }
 
 impl Handler for Commands {
     type Readable = RawMessage;
     type Writable = RawMessage;
-    type Context = Waiter;
+    type Context = Purpose;
 
     fn returned(queue: &Queue<Self>) {
-        let mut queue = queue.lock();
+        let mut locked = queue.lock();
+        let mut check = None;
 
-        while let Some((buffer, written)) = queue.take() {
-            let Waiter { index, .. } = *buffer.context();
-            let done = buffer.context().done.clone();
-            let raw = buffer.read();
+        while let Some((buffer, written)) = locked.take() {
+            let reply = Reply {
+                raw: buffer.read(),
+                written,
+            };
+            let Purpose::Request { index, done } = buffer.context() else {
+                check = Some((locked.check, reply));
+                locked.check_buffer = Some(buffer);
+                continue;
+            };
+            let (index, done) = (*index, done.clone());
 
-            match queue.slots.returned(index, buffer, Reply { raw, written }) {
+            match locked.slots.returned(index, buffer, reply) {
                 Returned::Awaited => done.signal(),
-                Returned::Late => queue.free.signal(),
+                Returned::Late => locked.free.signal(),
                 Returned::Stray => (),
             }
+        }
+        if check.is_none() && !locked.check_is_owed {
+            return;
+        }
+
+        // Not under the lock: the handlers of an interrupt may be called.
+        let interrupts = locked.interrupts.clone();
+        let messages = locked.messages.clone();
+        drop(locked);
+
+        if let Some((Check { line, epoch }, Reply { raw, written })) = check {
+            let level = match rfc::check_reply(Command::GetValue, line, written, raw) {
+                Ok(value) => Level::from_wire(value),
+                Err(error) => {
+                    messages.warn(fmt!("line {line}: cannot check its level: {error}"));
+                    None
+                }
+            };
+            interrupts.checked(line, epoch, level);
+        }
+        start_check(queue);
+    }
+}
+
+/// Asks the device for the level of the next line that has to be checked, if there is one, and if
+/// the device is not being asked already. May be called in any context.
+pub(crate) fn start_check(queue: &Queue<Commands>) {
+    let mut locked = queue.lock();
+    locked.check_is_owed = false;
+
+    let Some(mut buffer) = locked.check_buffer.take() else {
+        return;
+    };
+    let Some((line, epoch)) = locked.interrupts.next_check() else {
+        locked.check_buffer = Some(buffer);
+        return;
+    };
+
+    buffer.write(Command::GetValue.message(line).to_bytes());
+    match locked.submit(buffer) {
+        Ok(()) => {
+            locked.check = Check { line, epoch };
+            locked.notify();
+        }
+        Err((buffer, _)) => {
+            locked.check_buffer = Some(buffer);
+            locked.interrupts.put_back_check(line);
+            // When a command comes back there is room.
+            locked.check_is_owed = true;
         }
     }
 }
@@ -112,44 +189,55 @@ impl From<Failure> for Error {
 }
 
 /// Sends commands about the lines of one device.
-#[pin_data]
 pub(crate) struct Requests {
-    dev: ARef<device::Device>,
     queue: Arc<Queue<Commands>>,
     /// Counts the free slots: who waits for one waits here.
     free: Arc<Completion>,
     /// How long a caller waits for its reply.
     limit: Jiffies,
-    #[pin]
-    messages: RateLimit,
+    messages: Arc<Messages>,
 }
 
 impl Requests {
     /// Makes the requests of a device, without any slots yet.
     ///
     /// A caller waits `limit_ms` milliseconds at most.
-    pub(crate) fn new(dev: &device::Device, limit_ms: u32) -> Result<Arc<Self>> {
+    pub(crate) fn new(
+        dev: &device::Device,
+        limit_ms: u32,
+        interrupts: Arc<Interrupts>,
+    ) -> Result<Arc<Self>> {
         let free = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+        let messages = Messages::new(dev)?;
         let queue = Arc::pin_init(
             Queue::new(Commands {
                 slots: Slots::new(KVec::new()),
                 done: KVec::new(),
                 free: free.clone(),
+                interrupts,
+                messages: messages.clone(),
+                check_buffer: None,
+                check: Check::default(),
+                check_is_owed: false,
             }),
             GFP_KERNEL,
         )?;
 
-        Arc::pin_init(
-            pin_init!(Self {
-                dev: dev.into(),
+        Ok(Arc::new(
+            Self {
                 queue,
                 free,
                 // A wait of no time at all would not be a wait.
                 limit: msecs_to_jiffies(limit_ms).max(1),
-                messages <- RateLimit::new(),
-            }),
+                messages,
+            },
             GFP_KERNEL,
-        )
+        )?)
+    }
+
+    /// For messages about requests.
+    pub(crate) fn messages(&self) -> &Messages {
+        &self.messages
     }
 
     /// The queue that the requests are sent on.
@@ -170,15 +258,17 @@ impl Requests {
         let mut completions = KVec::with_capacity(count, GFP_KERNEL)?;
         for index in Index::all(count) {
             let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
-            let waiter = Waiter {
+            let purpose = Purpose::Request {
                 index,
                 done: done.clone(),
             };
-            storage.push(Slot::Free(Buffer::new(waiter, GFP_KERNEL)?), GFP_KERNEL)?;
+            storage.push(Slot::Free(Buffer::new(purpose, GFP_KERNEL)?), GFP_KERNEL)?;
             completions.push(done, GFP_KERNEL)?;
         }
+        let check_buffer = Buffer::new(Purpose::Check, GFP_KERNEL)?;
 
         let mut queue = self.queue.lock();
+        queue.check_buffer = Some(check_buffer);
         queue.slots = Slots::new(storage);
         queue.done = completions;
         drop(queue);
@@ -202,7 +292,16 @@ impl Requests {
     /// - [`ENODEV`] if the device is going away;
     /// - [`EIO`] if the queue is broken, or [`ENOMEM`] if the device's memory cannot be mapped.
     pub(crate) fn run(&self, command: Command, line: u16) -> Result<u32> {
-        Ok(self.send(command, line)?.wait()?)
+        Ok(self.send_and_wait(command, line)?)
+    }
+
+    /// As [`Requests::run`], but says whether an error is the device's.
+    pub(crate) fn send_and_wait(
+        &self,
+        command: Command,
+        line: u16,
+    ) -> core::result::Result<u32, Failure> {
+        self.send(command, line)?.wait()
     }
 
     /// Gives `command` for each of the lines below `lines`, as many at a time as there are slots.
@@ -249,7 +348,9 @@ impl Requests {
         let mut queue = self.queue.lock();
         // There is a free slot, unless the slots were closed.
         let (index, mut buffer) = queue.slots.begin().ok_or(Failure::Lost(ENODEV))?;
-        let done = buffer.context().done.clone();
+        let Some(done) = queue.done.get(index.get()).cloned() else {
+            return Err(Failure::Lost(ENODEV));
+        };
 
         // The last one who waited may have given up just before the signal came.
         while done.try_wait() {}
@@ -274,9 +375,8 @@ impl Requests {
     }
 
     fn timed_out(&self, command: Command, line: u16, what: &str) -> Error {
-        if self.messages.allows(c"gpio_virtio") {
-            dev_warn!(self.dev, "line {}: {} {:?} in time\n", line, what, command);
-        }
+        self.messages
+            .warn(fmt!("line {line}: {what} {command:?} in time"));
         ETIMEDOUT
     }
 
@@ -286,9 +386,8 @@ impl Requests {
             return Error::from_errno(-errno);
         }
 
-        if self.messages.allows(c"gpio_virtio") {
-            dev_warn!(self.dev, "line {}: {:?}: {}\n", line, command, error);
-        }
+        self.messages
+            .warn(fmt!("line {line}: {command:?}: {error}"));
         if error.is_violation() {
             EPROTO
         } else {

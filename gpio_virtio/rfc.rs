@@ -9,6 +9,7 @@
 //! The layout is that of `include/uapi/linux/virtio_gpio_rfc.h` in [`uapi`](../uapi); the rules are
 //! in `Documentation/protocol-rfc.rst`.
 
+use super::trigger::Trigger;
 use core::fmt;
 
 /// The virtio device ID.
@@ -19,6 +20,9 @@ pub const EVENT_QUEUE: u16 = 0;
 
 /// Number of the queue on which the driver sends commands.
 pub const COMMAND_QUEUE: u16 = 1;
+
+/// Feature bit: the device reports what it is told to ([`Command::SetIrqType`]), and nothing else.
+pub const F_IRQ_TYPE: u32 = 0;
 
 /// Bytes of a message, in either direction and on either queue.
 pub const MESSAGE_SIZE: usize = 8;
@@ -203,6 +207,8 @@ pub enum Command {
     GetValue,
     /// Drives the line to the given level.
     SetValue(Level),
+    /// Says which changes of the line to report; only with [`F_IRQ_TYPE`].
+    SetIrqType(Trigger),
 }
 
 impl Command {
@@ -214,6 +220,7 @@ impl Command {
             Command::GetDirection => Kind::GetDirection,
             Command::GetValue => Kind::GetValue,
             Command::SetValue(_) => Kind::SetValue,
+            Command::SetIrqType(_) => Kind::SetIrqType,
         }
     }
 
@@ -224,7 +231,11 @@ impl Command {
             line,
             value: match self {
                 Command::DirectionOutput(level) | Command::SetValue(level) => level.into(),
-                _ => 0,
+                Command::SetIrqType(trigger) => trigger.bits(),
+                Command::Request
+                | Command::DirectionInput
+                | Command::GetDirection
+                | Command::GetValue => 0,
             },
         }
     }
@@ -232,7 +243,10 @@ impl Command {
     /// Checks that `value` is one that a reply to this command can carry.
     const fn accepts(self, value: u32) -> bool {
         match self {
-            Command::Request | Command::DirectionInput | Command::DirectionOutput(_) => value == 0,
+            Command::Request
+            | Command::DirectionInput
+            | Command::DirectionOutput(_)
+            | Command::SetIrqType(_) => value == 0,
             Command::GetDirection | Command::GetValue => value <= 1,
             // The reply tells the level that the line has now. Another one than was asked for (a
             // line that somebody else holds down) is the device's business, not a protocol error.

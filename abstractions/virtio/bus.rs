@@ -237,6 +237,12 @@ impl<Ctx: device::DeviceContext> Device<Ctx> {
 }
 
 impl Device<device::Bound> {
+    /// Whether `feature` was negotiated.
+    pub(crate) fn has_feature(&self, feature: u32) -> bool {
+        // SAFETY: By the type invariant the device is valid; its features are settled.
+        unsafe { bindings::gpio_virtio_has_feature(self.as_raw(), feature) }
+    }
+
     /// The configuration of the device.
     pub(crate) fn config(&self) -> Config<'_> {
         Config::new(self)

@@ -7,9 +7,13 @@
 
 #![no_std]
 
+#[path = "../../../gpio_virtio/line_irqs.rs"]
+pub mod line_irqs;
 #[path = "../../../gpio_virtio/names.rs"]
 pub mod names;
 #[path = "../../../gpio_virtio/rfc.rs"]
 pub mod rfc;
 #[path = "../../../gpio_virtio/slots.rs"]
 pub mod slots;
+#[path = "../../../abstractions/trigger.rs"]
+pub mod trigger;

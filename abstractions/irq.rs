@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Interrupts of GPIO lines.
+//!
+//! A GPIO chip whose lines can interrupt implements [`InterruptChip`] besides
+//! [`Chip`](super::gpio::Chip), and is registered together with a [`Domain`]. gpiolib then makes an
+//! interrupt of each line that a consumer asks for. When the hardware reports something about a line
+//! the driver has the consumers called by [`Domain::fire`].
+//!
+//! C headers: [`include/linux/irq.h`](srctree/include/linux/irq.h),
+//! [`include/linux/irqdomain.h`](srctree/include/linux/irqdomain.h)
+
+use super::{
+    bindings as own_bindings,
+    gpio, //
+};
+use core::{
+    marker::PhantomData,
+    ptr, //
+};
+use kernel::{
+    bindings, device,
+    error::{
+        from_result,
+        to_result, //
+    },
+    prelude::*,
+    seq_file::SeqFile,
+    seq_print,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Full, //
+        },
+        rcu, //
+    },
+};
+
+pub(crate) use super::trigger::Trigger;
+
+const _: () = {
+    assert!(Trigger::None.bits() == bindings::IRQ_TYPE_NONE);
+    assert!(Trigger::Rising.bits() == bindings::IRQ_TYPE_EDGE_RISING);
+    assert!(Trigger::Falling.bits() == bindings::IRQ_TYPE_EDGE_FALLING);
+    assert!(Trigger::Both.bits() == bindings::IRQ_TYPE_EDGE_BOTH);
+    assert!(Trigger::High.bits() == bindings::IRQ_TYPE_LEVEL_HIGH);
+    assert!(Trigger::Low.bits() == bindings::IRQ_TYPE_LEVEL_LOW);
+};
+
+/// The operations of a chip whose lines can interrupt.
+///
+/// `offset` is the number of a line within the chip, below the chip's number of lines.
+///
+/// The flow is that of a level: the line is masked while its handlers run, and longer if they have
+/// a thread that runs once for each interrupt. An edge that is reported meanwhile has to be kept by
+/// the chip, and fired when the line is unmasked; a level that is still there has to be fired anew.
+///
+/// Where it says "atomic" below, the operation is called with a raw spinlock held and interrupts
+/// off, on any number of processors at a time for different lines: it must not sleep, and may take
+/// raw spinlocks only. None of these operations may call [`Domain::fire`].
+pub(crate) trait InterruptChip: gpio::Chip {
+    /// What the interrupts' chip is called in `/sys/kernel/irq`.
+    const NAME: &'static CStr;
+
+    /// The first consumer asks for the line's interrupt. May sleep.
+    ///
+    /// The trigger is not known yet. An error is what the consumer gets.
+    fn request_irq(&self, offset: u32) -> Result;
+
+    /// Sets what the line's interrupt fires on. Atomic.
+    ///
+    /// An error is what the consumer gets; the trigger is then what it was.
+    fn set_trigger(&self, offset: u32, trigger: Trigger) -> Result;
+
+    /// Turns the interrupt on, unmasked. Atomic.
+    fn enable_irq(&self, offset: u32);
+
+    /// Turns the interrupt off, and forgets what was not fired yet. Atomic.
+    fn disable_irq(&self, offset: u32);
+
+    /// Has the interrupt not fire until it is unmasked, and forgets nothing. Atomic.
+    fn mask_irq(&self, offset: u32);
+
+    /// Lets the interrupt fire again, and fires what came meanwhile. Atomic.
+    fn unmask_irq(&self, offset: u32);
+
+    /// Brings the hardware to where the atomic operations want it to be. May sleep.
+    ///
+    /// Called after them, when the raw spinlock is released, before the consumer's call returns;
+    /// concurrently for one line if several consumers share it. Left out if the consumer's call came
+    /// from where one cannot sleep; then it is made up for by the next one.
+    fn sync_irq(&self, offset: u32);
+}
+
+/// The interrupts of a chip: from a line's number to those who wait for it.
+///
+/// # Invariants
+///
+/// `domain` is NULL, or [`CLOSED`], or points to a `struct irq_domain` that is freed only an RCU
+/// grace period after this was closed.
+pub(crate) struct Domain {
+    domain: Atomic<*mut bindings::irq_domain>,
+}
+
+/// In [`Domain`]: there was one, and there will be none.
+const CLOSED: *mut bindings::irq_domain = ptr::dangling_mut();
+
+impl Domain {
+    /// Makes a domain whose chip is not registered yet.
+    pub(crate) const fn new() -> Self {
+        Self {
+            domain: Atomic::new(ptr::null_mut()),
+        }
+    }
+
+    /// Calls the handlers of the line's interrupt, and tells whether there was one to call.
+    ///
+    /// To be called in hard interrupt context. Elsewhere it works too, but the handlers are then not
+    /// in an interrupt: where they depend on that (`IRQD_HANDLE_ENFORCE_IRQCTX`) they are not called.
+    pub(crate) fn fire(&self, offset: u32) -> bool {
+        let _rcu = rcu::read_lock();
+        let domain = self.domain.load(Acquire);
+
+        if domain.is_null() || domain == CLOSED {
+            return false;
+        }
+
+        // SAFETY: By the type invariant the domain is valid, and is not freed before this reader is
+        // through. CAST: `usize` has 32 bits at least.
+        let ret = unsafe { bindings::generic_handle_domain_irq_safe(domain, offset as usize) };
+        ret == 0
+    }
+
+    /// Starts to fire into `domain`. [`EBUSY`] if this was done before.
+    ///
+    /// # Safety
+    ///
+    /// `domain` must be valid, and must stay so until [`Domain::close`] has returned.
+    pub(super) unsafe fn open(&self, domain: *mut bindings::irq_domain) -> Result {
+        // INVARIANT: By the safety requirement, as `close()` waits for a grace period.
+        match self.domain.cmpxchg(ptr::null_mut(), domain, Full) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(EBUSY),
+        }
+    }
+
+    /// Fires no more: when this returns no handler runs that [`Domain::fire`] called.
+    pub(super) fn close(&self) {
+        self.domain.xchg(CLOSED, Full);
+
+        // SAFETY: May be called where one may sleep, as here.
+        unsafe { bindings::synchronize_rcu() };
+    }
+}
+
+/// The C callbacks of an [`InterruptChip`].
+///
+/// The interrupt core calls them with an interrupt of a chip that a
+/// [`Registration`](gpio::Registration) of `T` has registered, and gpiolib does not remove the chip
+/// while there are any.
+pub(super) struct Callbacks<T>(PhantomData<T>);
+
+impl<T: InterruptChip> Callbacks<T> {
+    /// One for all chips of this type: it never changes.
+    pub(super) const CHIP: &'static bindings::irq_chip = &bindings::irq_chip {
+        name: T::NAME.as_ptr().cast(),
+        irq_request_resources: Some(Self::request_resources),
+        irq_release_resources: Some(Self::release_resources),
+        irq_set_type: Some(Self::set_type),
+        irq_enable: Some(Self::enable),
+        irq_disable: Some(Self::disable),
+        irq_mask: Some(Self::mask),
+        irq_unmask: Some(Self::unmask),
+        irq_bus_sync_unlock: Some(Self::bus_sync_unlock),
+        irq_print_chip: Some(Self::print_chip),
+        // There is nothing to be told for a line to wake the system: its reports come by an
+        // interrupt of the bus. CAST: The flags have fewer than 32 bits.
+        flags: (bindings::IRQCHIP_IMMUTABLE | bindings::IRQCHIP_SKIP_SET_WAKE) as c_ulong,
+        // SAFETY: All fields are pointers, which may be NULL, or numbers.
+        ..unsafe { core::mem::zeroed() }
+    };
+
+    /// The chip, its operations, and the line that an interrupt is of.
+    ///
+    /// # Safety
+    ///
+    /// `data` must be an interrupt of a chip that a `Registration<T>` has registered. What is
+    /// returned must not be used after the chip was removed.
+    unsafe fn parts<'a>(data: *mut bindings::irq_data) -> (*mut bindings::gpio_chip, &'a T, u32) {
+        // SAFETY: By the requirement of this function. gpiolib sets the chip's data to the chip.
+        // CAST: The number of a line has 16 bits.
+        let (chip, offset) = unsafe { ((*data).chip_data.cast(), (*data).hwirq as u32) };
+
+        // SAFETY: By the requirement of this function.
+        (chip, unsafe { gpio::ops(chip) }, offset)
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::parts`]; the interrupt's domain keeps the chip from being removed meanwhile.
+    unsafe extern "C" fn request_resources(data: *mut bindings::irq_data) -> c_int {
+        // SAFETY: By the requirement of this function.
+        let (chip, ops, offset) = unsafe { Self::parts(data) };
+
+        from_result(|| {
+            // An output cannot be an interrupt, nor become one as long as this is in force.
+            //
+            // SAFETY: The chip is registered.
+            to_result(unsafe { bindings::gpiochip_reqres_irq(chip, offset) })?;
+
+            ops.request_irq(offset).inspect_err(|_| {
+                // SAFETY: This undoes what succeeded above.
+                unsafe { bindings::gpiochip_relres_irq(chip, offset) };
+            })?;
+            Ok(0)
+        })
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::parts`], and [`Self::request_resources`] must have succeeded.
+    unsafe extern "C" fn release_resources(data: *mut bindings::irq_data) {
+        // SAFETY: By the requirement of this function.
+        let (chip, _, offset) = unsafe { Self::parts(data) };
+
+        // SAFETY: The chip is registered, and the line was requested before.
+        unsafe { bindings::gpiochip_relres_irq(chip, offset) };
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::parts`]; the interrupt's domain keeps the chip from being removed meanwhile.
+    unsafe extern "C" fn set_type(data: *mut bindings::irq_data, flow_type: c_uint) -> c_int {
+        // SAFETY: By the requirement of this function.
+        let (_, ops, offset) = unsafe { Self::parts(data) };
+
+        from_result(|| {
+            let trigger = Trigger::from_bits(flow_type).ok_or(EINVAL)?;
+            ops.set_trigger(offset, trigger)?;
+            // The core takes note of the type.
+            Ok(0)
+        })
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::parts`]; the interrupt's domain keeps the chip from being removed meanwhile.
+    unsafe extern "C" fn enable(data: *mut bindings::irq_data) {
+        // SAFETY: By the requirement of this function.
+        let (chip, ops, offset) = unsafe { Self::parts(data) };
+
+        // SAFETY: The chip is registered, and the interrupt was requested before.
+        unsafe { bindings::gpiochip_enable_irq(chip, offset) };
+        ops.enable_irq(offset);
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::parts`]; the interrupt's domain keeps the chip from being removed meanwhile.
+    unsafe extern "C" fn disable(data: *mut bindings::irq_data) {
+        // SAFETY: By the requirement of this function.
+        let (chip, ops, offset) = unsafe { Self::parts(data) };
+
+        ops.disable_irq(offset);
+        // SAFETY: The chip is registered, and the interrupt was requested before.
+        unsafe { bindings::gpiochip_disable_irq(chip, offset) };
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::parts`]; the interrupt's domain keeps the chip from being removed meanwhile.
+    unsafe extern "C" fn mask(data: *mut bindings::irq_data) {
+        // SAFETY: By the requirement of this function.
+        let (_, ops, offset) = unsafe { Self::parts(data) };
+
+        ops.mask_irq(offset);
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::parts`]; the interrupt's domain keeps the chip from being removed meanwhile.
+    unsafe extern "C" fn unmask(data: *mut bindings::irq_data) {
+        // SAFETY: By the requirement of this function.
+        let (_, ops, offset) = unsafe { Self::parts(data) };
+
+        ops.unmask_irq(offset);
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::parts`]; the interrupt's domain keeps the chip from being removed meanwhile.
+    unsafe extern "C" fn bus_sync_unlock(data: *mut bindings::irq_data) {
+        // There are drivers that disable their interrupt in its hard handler, as they may where the
+        // chip is a fast one.
+        //
+        // SAFETY: May be called anywhere.
+        if !unsafe { own_bindings::gpio_virtio_may_sleep() } {
+            return;
+        }
+        // SAFETY: By the requirement of this function.
+        let (_, ops, offset) = unsafe { Self::parts(data) };
+
+        ops.sync_irq(offset);
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::parts`]; `seq` must be a file that is being written.
+    unsafe extern "C" fn print_chip(data: *mut bindings::irq_data, seq: *mut bindings::seq_file) {
+        // SAFETY: By the requirement of this function.
+        let seq = unsafe { SeqFile::from_raw(seq) };
+        // SAFETY: As above; the chip's parent is a bound device.
+        let dev: &device::Device = unsafe {
+            let (chip, _, _) = Self::parts(data);
+            device::Device::from_raw((*chip).parent)
+        };
+
+        // The name of the device says more than one that all chips share.
+        seq_print!(seq, "{}", dev.name());
+    }
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The interrupts of a device: from its reports to the consumers' handlers.
+//!
+//! What is to be done is decided by [`line_irqs`](crate::line_irqs), under a raw spinlock; here it is
+//! done. Reports come from the [`events`](crate::events), and go straight on to the handlers. What
+//! could not be fired then is made up for by [`MakeUp`], in an interrupt of its own: it is the
+//! interrupt core that says so, by unmasking the line, and it cannot be called back from there.
+
+use crate::{
+    abstractions::{
+        irq::{
+            Domain,
+            Trigger, //
+        },
+        irq_work::{
+            IrqWork,
+            Work, //
+        },
+        raw_spinlock::{
+            new_raw_spinlock,
+            RawSpinLock, //
+        },
+        virtio::Queue,
+    },
+    line_irqs::{
+        Change,
+        Counts,
+        LineIrq,
+        LineIrqs, //
+    },
+    requests::{
+        self,
+        Commands, //
+    },
+    rfc::Level,
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// The interrupts of one device's lines.
+#[pin_data]
+pub(crate) struct Interrupts {
+    domain: Arc<Domain>,
+    #[pin]
+    lines: RawSpinLock<LineIrqs<KVVec<LineIrq>>>,
+}
+
+impl Interrupts {
+    /// Makes the interrupts of `lines` lines, which nobody waits for.
+    ///
+    /// A `selective` device has to be told what to report.
+    pub(crate) fn new(lines: u16, selective: bool) -> Result<Arc<Self>> {
+        let domain = Arc::new(Domain::new(), GFP_KERNEL)?;
+        let lines = KVVec::from_elem(LineIrq::default(), usize::from(lines), GFP_KERNEL)?;
+
+        Arc::pin_init(
+            pin_init!(Self {
+                domain,
+                lines <- new_raw_spinlock!(
+                    LineIrqs::new(lines, selective),
+                    "gpio_virtio::Interrupts"
+                ),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Where the interrupts are fired.
+    pub(crate) fn domain(&self) -> &Arc<Domain> {
+        &self.domain
+    }
+
+    /// How often what happened.
+    pub(crate) fn counts(&self) -> Counts {
+        self.lines.lock().counts()
+    }
+
+    /// The device has reported a level. Returns whether the line is then to be [fired](Self::fire).
+    pub(crate) fn report(&self, line: u16, level: Level) -> bool {
+        self.lines.lock().report(line, level)
+    }
+
+    /// Fires a line, if it is still to be fired.
+    pub(crate) fn fire(&self, line: u16) {
+        let begun = self.lines.lock().begin(line);
+
+        if begun {
+            self.call_handlers(line);
+        }
+    }
+
+    fn call_handlers(&self, line: u16) {
+        if !self.domain.fire(line.into()) {
+            self.lines.lock().cancel(line);
+        }
+    }
+
+    /// Fires a line whose edge was latched. Returns whether there was one.
+    fn fire_latched(&self) -> bool {
+        let line = self.lines.lock().next_latched();
+
+        if let Some(line) = line {
+            self.call_handlers(line);
+        }
+        line.is_some()
+    }
+
+    /// A line whose level the device is to be asked for; see [`LineIrqs::next_check`].
+    pub(crate) fn next_check(&self) -> Option<(u16, u32)> {
+        self.lines.lock().next_check()
+    }
+
+    /// A check cannot be made now.
+    pub(crate) fn put_back_check(&self, line: u16) {
+        self.lines.lock().put_back_check(line);
+    }
+
+    /// The device has said what level a line has, or not; see [`LineIrqs::checked`].
+    pub(crate) fn checked(&self, line: u16, epoch: u32, level: Option<Level>) {
+        let due = match level {
+            Some(level) => self.lines.lock().checked(line, epoch, level),
+            None => {
+                self.lines.lock().check_failed(line);
+                false
+            }
+        };
+        if due {
+            self.fire(line);
+        }
+    }
+
+    /// Sets what fires; see [`LineIrqs::set_trigger`].
+    pub(crate) fn set_trigger(&self, line: u16, trigger: Trigger) -> Result {
+        self.lines
+            .lock()
+            .set_trigger(line, trigger)
+            .map_err(|errno| Error::from_errno(-i32::from(errno)))
+    }
+
+    /// Turns a line on. Returns whether there is something to make up for.
+    pub(crate) fn enable(&self, line: u16) -> bool {
+        self.lines.lock().enable(line)
+    }
+
+    /// Turns a line off.
+    pub(crate) fn disable(&self, line: u16) {
+        self.lines.lock().disable(line);
+    }
+
+    /// Lets a line fire no more.
+    pub(crate) fn mask(&self, line: u16) {
+        self.lines.lock().mask(line);
+    }
+
+    /// Lets a line fire again. Returns whether there is something to make up for.
+    pub(crate) fn unmask(&self, line: u16) -> bool {
+        self.lines.lock().unmask(line)
+    }
+
+    /// Whether the device has to be told what to report.
+    pub(crate) fn is_selective(&self) -> bool {
+        self.lines.lock().is_selective()
+    }
+
+    /// Whether the device has accepted `trigger` for a line when it was asked last.
+    pub(crate) fn is_accepted(&self, line: u16, trigger: Trigger) -> bool {
+        !self
+            .lines
+            .lock()
+            .untried(line)
+            .any(|other| other == trigger)
+    }
+
+    /// What the device says to a trigger.
+    pub(crate) fn answered(&self, line: u16, trigger: Trigger, answer: Result) {
+        // CAST: An errno has 12 bits.
+        let answer = answer.map_err(|error| error.to_errno().unsigned_abs() as u16);
+
+        self.lines.lock().answered(line, trigger, answer);
+    }
+
+    /// What the device is to be told about a line, if anything.
+    pub(crate) fn change(&self, line: u16) -> Option<Change> {
+        self.lines.lock().change(line)
+    }
+
+    /// From now on, reports of a line are taken to be of `trigger`.
+    pub(crate) fn tell(&self, line: u16, trigger: Trigger) {
+        self.lines.lock().tell(line, trigger);
+    }
+
+    /// The device has been told. Returns whether there is something to make up for.
+    pub(crate) fn was_told(&self, line: u16) -> bool {
+        self.lines.lock().was_told(line)
+    }
+}
+
+/// So many latched edges are fired at a time.
+const BUDGET: usize = 64;
+
+/// Makes up for what was not fired when it came.
+pub(crate) struct MakeUp {
+    pub(crate) interrupts: Arc<Interrupts>,
+    pub(crate) commands: Arc<Queue<Commands>>,
+}
+
+impl Work for MakeUp {
+    fn run(work: &IrqWork<Self>) {
+        let Self {
+            interrupts,
+            commands,
+        } = work.inner();
+
+        requests::start_check(commands);
+        for _ in 0..BUDGET {
+            if !interrupts.fire_latched() {
+                return;
+            }
+        }
+        // Others have their turn in between.
+        work.queue();
+    }
+}
