@@ -132,6 +132,16 @@ impl Interrupts {
         }
     }
 
+    /// A point in time, for [`learn`](Self::learn).
+    pub(crate) fn epoch(&self, line: u16) -> u32 {
+        self.lines.lock().epoch(line)
+    }
+
+    /// The device was asked for the level of a line; see [`LineIrqs::learn`].
+    pub(crate) fn learn(&self, line: u16, epoch: u32, level: Option<Level>) {
+        self.lines.lock().learn(line, epoch, level);
+    }
+
     /// Sets what fires; see [`LineIrqs::set_trigger`].
     pub(crate) fn set_trigger(&self, line: u16, trigger: Trigger) -> Result {
         self.lines

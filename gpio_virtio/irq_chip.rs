@@ -17,7 +17,10 @@ use crate::{
     events,
     line_irqs::Change,
     requests::Failure,
-    rfc::Command, //
+    rfc::{
+        Command,
+        Level, //
+    },
 };
 use kernel::prelude::*;
 
@@ -62,6 +65,22 @@ impl Lines {
         Ok(())
     }
 
+    /// Finds out which level a line has, to know the first change from the level before.
+    fn learn_level(&self, line: u16) -> Result {
+        let epoch = self.interrupts.epoch(line);
+        let level = match self.requests.send_and_wait(Command::GetValue, line) {
+            Ok(value) => Level::from_wire(value),
+            // The device may report it all the same.
+            Err(Failure::Refused(_)) => None,
+            Err(Failure::Lost(error)) => return Err(error),
+        };
+
+        self.interrupts.learn(line, epoch, level);
+        // A change that the answer knows of must not be taken for another one.
+        events::settle(&self.events);
+        Ok(())
+    }
+
     /// Has the device report nothing about a line, and drops what it has reported.
     fn silence(&self, line: u16) -> Result {
         self.interrupts.tell(line, Trigger::None);
@@ -103,7 +122,7 @@ impl InterruptChip for Lines {
 
     fn request_irq(&self, offset: u32) -> Result {
         if !self.interrupts.is_selective() {
-            return Ok(());
+            return self.learn_level(line(offset));
         }
         let _told = self.telling.lock();
 

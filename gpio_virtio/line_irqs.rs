@@ -226,6 +226,23 @@ where
         Ok(())
     }
 
+    /// A point in time, for [`learn`](Self::learn).
+    pub fn epoch(&self, line: u16) -> u32 {
+        self.get(line).map_or(0, |line| line.epoch)
+    }
+
+    /// The line has this level, or one that is not known: the device was asked since `epoch`.
+    ///
+    /// To be called before the line is turned on. From one change to the next the level is what was
+    /// reported; but a device does not report what the driver does to an output.
+    pub fn learn(&mut self, line: u16, epoch: u32, level: Option<Level>) {
+        match self.get_mut(line) {
+            Some(line) if line.epoch == epoch => line.level = level,
+            // What was reported meanwhile is newer, or the same.
+            _ => (),
+        }
+    }
+
     /// Turns the interrupt on, unmasked. Returns whether there is something to do.
     pub fn enable(&mut self, line: u16) -> bool {
         let selective = self.selective;
@@ -268,7 +285,7 @@ where
             return self.want_latched(line);
         }
         // A level that has ended is reported anew when it begins anew.
-        state.trigger.active_level().is_some() && state.wants_level() && self.want_check(line)
+        state.wants_level() && self.want_check(line)
     }
 
     /// The device reports a level. Returns whether the line is to be fired now: see
@@ -328,10 +345,13 @@ where
         if !state.enabled {
             return false;
         }
-        if state.masked {
-            if state.trigger.active_level().is_none() {
-                self.latch(line);
+        if let Some(active) = state.trigger.active_level() {
+            // It may have ended since.
+            if state.masked || state.level.map(|level| level == Level::High) != Some(active) {
+                return false;
             }
+        } else if state.masked {
+            self.latch(line);
             return false;
         }
         state.masked = true;
@@ -456,12 +476,12 @@ where
 }
 
 impl LineIrq {
-    /// Whether the level has to be asked for: it is not known, or it is one that may still fire.
+    /// Whether it fires on a level, and that has to be asked for: it may be there.
     fn wants_level(&self) -> bool {
-        match (self.level, self.trigger.active_level()) {
-            (Some(level), Some(active)) => active == (level == Level::High),
-            (Some(_), None) => false,
-            (None, _) => self.trigger != Trigger::None,
+        match (self.trigger.active_level(), self.level) {
+            (Some(active), Some(level)) => active == (level == Level::High),
+            (Some(_), None) => true,
+            (None, _) => false,
         }
     }
 }
