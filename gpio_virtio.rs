@@ -18,6 +18,8 @@ mod abstractions;
 
 #[path = "gpio_virtio/chip.rs"]
 mod chip;
+#[path = "gpio_virtio/counters.rs"]
+mod counters;
 #[path = "gpio_virtio/display.rs"]
 mod display;
 #[path = "gpio_virtio/events.rs"]
@@ -81,9 +83,10 @@ abstractions::virtio::module_virtio_driver! {
 
 abstractions::virtio::virtio_device_table!(ID_TABLE, [virtio::DeviceId::new(rfc::DEVICE_ID)]);
 
-/// The driver's data for one device: the chip, which has all the rest.
+/// The driver's data for one device: the chip, which has all the rest, and a look at it.
 #[pin_data]
 struct GpioVirtio<'bound> {
+    _counters: counters::File,
     #[pin]
     _chip: Registration<'bound, Lines>,
 }
@@ -137,6 +140,7 @@ impl virtio::Driver for GpioVirtioDriver {
                 names: identity.names,
             };
             let domain = interrupts.domain().clone();
+            let counters = counters::file(dev.as_ref(), interrupts.clone(), events.clone())?;
             let chip = Lines::new(requests, interrupts, events, lines, slots)?;
 
             dev_info!(
@@ -148,6 +152,7 @@ impl virtio::Driver for GpioVirtioDriver {
             );
 
             Ok(try_pin_init!(GpioVirtio {
+                _counters: counters,
                 _chip <- Registration::with_interrupts(dev.as_ref(), info, chip, domain),
             }))
         })

@@ -9,7 +9,16 @@ use super::{
         Wait, //
     },
     gpio::LineNames,
+    irq::Domain,
+    irq_work::{
+        IrqWork,
+        Work, //
+    },
     ratelimit::RateLimit,
+    raw_spinlock::{
+        new_raw_spinlock,
+        RawSpinLock, //
+    },
     virtio::{
         Buffer,
         Handler,
@@ -18,7 +27,13 @@ use super::{
 };
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    },
 };
 
 /// A queue of the shape that commands have, which counts what it is called for.
@@ -33,6 +48,21 @@ impl Handler for Probe {
 
     fn returned(queue: &Queue<Self>) {
         queue.lock().calls += 1;
+    }
+}
+
+/// Work that signals, twice if it is told to queue itself again.
+struct Signal {
+    done: Arc<Completion>,
+    again: Atomic<bool>,
+}
+
+impl Work for Signal {
+    fn run(work: &IrqWork<Self>) {
+        work.inner().done.signal();
+        if work.inner().again.xchg(false, Relaxed) {
+            work.queue();
+        }
     }
 }
 
@@ -86,6 +116,50 @@ mod tests {
 
         assert_eq!(allowed, 10);
         Ok(())
+    }
+
+    #[test]
+    fn a_raw_spinlock_keeps_a_value() -> Result {
+        let lock: Pin<KBox<RawSpinLock<u32>>> =
+            KBox::pin_init(new_raw_spinlock!(1, "kunit"), GFP_KERNEL)?;
+        let mut guard = lock.lock();
+
+        assert!(lock.try_lock().is_none());
+        *guard += 1;
+        drop(guard);
+        assert_eq!(*lock.lock(), 2);
+        assert!(lock.try_lock().is_some());
+        Ok(())
+    }
+
+    #[test]
+    fn work_is_done_and_can_be_queued_from_itself() -> Result {
+        let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+        let signal = Signal {
+            done: done.clone(),
+            again: Atomic::new(true),
+        };
+        let work = KBox::pin_init(IrqWork::new(signal), GFP_KERNEL)?;
+
+        work.queue();
+        for _ in 0..2 {
+            assert_eq!(done.wait_killable(Deadline::after(1000)), Wait::Done);
+        }
+        work.queue();
+        // Waits for it.
+        drop(work);
+        assert!(done.try_wait());
+        assert!(!done.try_wait());
+        Ok(())
+    }
+
+    #[test]
+    fn a_domain_without_a_chip_has_nobody_to_call() {
+        let domain = Domain::new();
+
+        assert!(!domain.fire(0));
+        domain.close();
+        assert!(!domain.fire(0));
     }
 
     #[test]

@@ -90,6 +90,11 @@ impl Handler for Events {
 }
 
 impl Events {
+    /// How many reports were refused.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused
+    }
+
     /// Fires the lines that are due.
     ///
     /// The lock is held meanwhile. That keeps the reports in order, and nobody from waiting: no
