@@ -56,11 +56,18 @@ pub struct Args {
     #[arg(long = "name", value_name = "OFFSET=NAME", value_parser = parse_name)]
     pub names: Vec<(u16, String)>,
 
+    /// Offer interrupts: the driver can say which changes to report (feature bit 0)
+    ///
+    /// Without it, or if the driver does not accept it, all changes are reported.
+    #[arg(long)]
+    pub irq_type: bool,
+
     /// Where to listen for the control channel ("help" there tells the rest)
     #[arg(long, value_name = "PATH")]
     pub control: Option<PathBuf>,
 
-    /// Something to do wrong from the start; as often as needed
+    /// Something to do wrong from the start; as often as needed ("help" on the control channel
+    /// lists them; a colon can stand for a blank: "late:20:always")
     #[arg(long = "fault", value_name = "F")]
     pub faults: Vec<Fault>,
 
@@ -81,10 +88,10 @@ pub enum ProtocolName {
 }
 
 impl ProtocolName {
-    /// A device's side of the protocol.
-    pub fn make(self) -> Box<dyn Protocol> {
+    /// A device's side of the protocol, with interrupts or without.
+    pub fn make(self, irq_type: bool) -> Box<dyn Protocol> {
         match self {
-            ProtocolName::Rfc => Box::new(Rfc::default()),
+            ProtocolName::Rfc => Box::new(Rfc::new(irq_type)),
         }
     }
 }
@@ -100,6 +107,11 @@ fn parse_name(text: &str) -> Result<(u16, String), String> {
 }
 
 impl Args {
+    /// What is asked for as a device's side of a protocol.
+    pub fn make_protocol(&self) -> Box<dyn Protocol> {
+        self.protocol.make(self.irq_type)
+    }
+
     /// The configuration that is asked for, checked.
     pub fn configuration(&self) -> Result<Configuration> {
         let config = Configuration {
@@ -110,7 +122,7 @@ impl Args {
         };
         config.check()?;
 
-        let size = self.protocol.make().config_space(&config).len();
+        let size = self.make_protocol().config_space(&config).len();
         if size > FRONT_END_LIMIT && !self.allow_large_config {
             bail!(
                 "the names take {} bytes, so the configuration space would have {size}, but QEMU \
@@ -168,7 +180,18 @@ mod tests {
             "never:2",
             "--fault",
             "out-of-order 5",
+            "--fault",
+            "storm:mixed",
+            "--fault",
+            "refuse-type:4:95",
         ]);
-        assert_eq!(args.faults.len(), 2);
+        assert_eq!(args.faults.len(), 4);
+    }
+
+    #[test]
+    fn interrupts_are_offered_if_asked_for() {
+        assert_eq!(parse(&["--lines", "1"]).make_protocol().features(), 0);
+        let args = parse(&["--lines", "1", "--irq-type"]);
+        assert_eq!(args.make_protocol().features(), 1);
     }
 }

@@ -2,15 +2,28 @@
 
 //! What the device does wrong, because it was told to.
 //!
-//! One fault of each sort can be in force: an order, a number of commands to swallow, a delay, and
-//! one way to spoil replies.
+//! One fault of each sort can be in force: an order, a number of commands to swallow, a delay, one
+//! way to spoil replies, malformed events, and a storm of events; and a refusal for each type of
+//! interrupt.
 
 use std::{
+    collections::BTreeMap,
     str::FromStr,
     time::Duration, //
 };
 
 use thiserror::Error;
+
+use crate::{
+    forgery::{
+        Forgeries,
+        Forgery,
+        Gust,
+        Storm,
+        Weather, //
+    },
+    irq,
+};
 
 /// A way to spoil a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +46,7 @@ pub enum Mutation {
     Errno(u16),
 }
 
-/// For how many commands a fault is in force.
+/// For how many commands or events a fault is in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Times {
     /// For so many more.
@@ -70,6 +83,12 @@ pub enum Fault {
     Late(Duration, Times),
     /// Spoil replies.
     Spoil(Mutation, Times),
+    /// Refuse to arm lines for this type of interrupt, with this errno.
+    RefuseType(u32, u16),
+    /// Send malformed events before real ones.
+    BadEvent(Times),
+    /// Send events without end.
+    Storm(Weather),
 }
 
 /// Why a fault is not understood.
@@ -81,7 +100,7 @@ pub enum FaultError {
     /// Something is missing that the fault needs.
     #[error("{0} is missing")]
     Missing(&'static str),
-    /// Something is not the number that it has to be.
+    /// Something is not the number, or the word, that it has to be.
     #[error("{0:?} is not {1}")]
     Number(String, &'static str),
     /// There is more than the fault takes.
@@ -92,7 +111,9 @@ pub enum FaultError {
 /// What can be asked for.
 pub const FAULTS: &str = "none, out-of-order [SEED], never [COUNT|always], release, \
                           late MS [COUNT|always], and with [COUNT|always]: short, long, \
-                          empty-reply, bad-type, bad-line, bad-value, bad-errno, errno N";
+                          empty-reply, bad-type, bad-line, bad-value, bad-errno, errno N; and \
+                          for events: refuse-type T ERRNO, bad-event [COUNT|always], \
+                          storm valid|invalid|mixed";
 
 fn number<T: FromStr>(word: Option<&str>, what: &'static str) -> Result<T, FaultError> {
     let word = word.ok_or(FaultError::Missing(what))?;
@@ -100,11 +121,30 @@ fn number<T: FromStr>(word: Option<&str>, what: &'static str) -> Result<T, Fault
         .map_err(|_| FaultError::Number(word.to_string(), what))
 }
 
-fn times(word: Option<&str>) -> Result<Times, FaultError> {
+fn times(word: Option<&str>, what: &'static str) -> Result<Times, FaultError> {
     match word {
         None => Ok(Times::Next(1)),
         Some("always") => Ok(Times::Always),
-        Some(_) => number(word, "a number of commands").map(Times::Next),
+        Some(_) => number(word, what).map(Times::Next),
+    }
+}
+
+fn irq_type(word: Option<&str>) -> Result<u32, FaultError> {
+    let what = "a type of interrupt from 0 to 15";
+    let value = number(word, what)?;
+    match value {
+        0..=irq::LARGEST => Ok(value),
+        _ => Err(FaultError::Number(value.to_string(), what)),
+    }
+}
+
+fn weather(word: Option<&str>) -> Result<Weather, FaultError> {
+    let what = "valid, invalid or mixed";
+    match word.ok_or(FaultError::Missing(what))? {
+        "valid" => Ok(Weather::Valid),
+        "invalid" => Ok(Weather::Invalid),
+        "mixed" => Ok(Weather::Mixed),
+        word => Err(FaultError::Number(word.to_string(), what)),
     }
 }
 
@@ -114,6 +154,7 @@ impl FromStr for Fault {
     fn from_str(text: &str) -> Result<Self, FaultError> {
         let mut words = text.split([' ', '\t', ':']).filter(|word| !word.is_empty());
         let name = words.next().ok_or(FaultError::Missing("the fault"))?;
+        let commands = "a number of commands";
 
         let fault = match name {
             "none" => Fault::None,
@@ -122,11 +163,17 @@ impl FromStr for Fault {
                 None => None,
                 word => Some(number(word, "a seed")?),
             }),
-            "never" => Fault::Never(times(words.next())?),
+            "never" => Fault::Never(times(words.next(), commands)?),
             "late" => {
                 let ms = number(words.next(), "a number of milliseconds")?;
-                Fault::Late(Duration::from_millis(ms), times(words.next())?)
+                Fault::Late(Duration::from_millis(ms), times(words.next(), commands)?)
             }
+            "refuse-type" => {
+                let irq_type = irq_type(words.next())?;
+                Fault::RefuseType(irq_type, number(words.next(), "an errno")?)
+            }
+            "bad-event" => Fault::BadEvent(times(words.next(), "a number of events")?),
+            "storm" => Fault::Storm(weather(words.next())?),
             _ => {
                 let mutation = match name {
                     "short" => Mutation::Short,
@@ -139,7 +186,7 @@ impl FromStr for Fault {
                     "errno" => Mutation::Errno(number(words.next(), "an errno")?),
                     _ => return Err(FaultError::Unknown(name.to_string())),
                 };
-                Fault::Spoil(mutation, times(words.next())?)
+                Fault::Spoil(mutation, times(words.next(), commands)?)
             }
         };
 
@@ -180,6 +227,10 @@ pub struct Faults {
     never: Option<Times>,
     late: Option<(Duration, Times)>,
     spoil: Option<(Mutation, Times)>,
+    /// By type of interrupt, the errno.
+    refused: BTreeMap<u32, u16>,
+    bad_event: Option<(Times, Forgeries)>,
+    storm: Option<Storm>,
 }
 
 impl Faults {
@@ -191,6 +242,11 @@ impl Faults {
             Fault::Never(times) => self.never = Some(times),
             Fault::Late(delay, times) => self.late = Some((delay, times)),
             Fault::Spoil(mutation, times) => self.spoil = Some((mutation, times)),
+            Fault::RefuseType(irq_type, errno) => {
+                self.refused.insert(irq_type, errno);
+            }
+            Fault::BadEvent(times) => self.bad_event = Some((times, Forgeries::default())),
+            Fault::Storm(weather) => self.storm = Some(Storm::new(weather)),
             Fault::Release => {}
         }
     }
@@ -215,6 +271,25 @@ impl Faults {
             plan.delay = times.spend().then_some(*delay);
         }
         plan
+    }
+
+    /// The errno with which a type of interrupt is refused.
+    pub fn refused(&self, irq_type: u32) -> Option<u16> {
+        self.refused.get(&irq_type).copied()
+    }
+
+    /// What is wrong with the event that is sent before the next real one, if one is.
+    pub fn bad_event(&mut self) -> Option<Forgery> {
+        let (times, forgeries) = self.bad_event.as_mut()?;
+        match times.spend() {
+            true => forgeries.next(),
+            false => None,
+        }
+    }
+
+    /// The next event of a storm, for a device with so many lines.
+    pub fn gust(&mut self, lines: u16) -> Option<Gust> {
+        self.storm.as_mut().map(|storm| storm.gust(lines))
     }
 }
 
@@ -247,6 +322,14 @@ mod tests {
             ok("short always"),
             Fault::Spoil(Mutation::Short, Times::Always)
         );
+        assert_eq!(ok("refuse-type 4 95"), Fault::RefuseType(4, 95));
+        assert_eq!(ok("refuse-type:0:5"), Fault::RefuseType(0, 5));
+        assert_eq!(ok("bad-event"), Fault::BadEvent(Times::Next(1)));
+        assert_eq!(ok("bad-event 6"), Fault::BadEvent(Times::Next(6)));
+        assert_eq!(ok("bad-event:always"), Fault::BadEvent(Times::Always));
+        assert_eq!(ok("storm valid"), Fault::Storm(Weather::Valid));
+        assert_eq!(ok("storm:invalid"), Fault::Storm(Weather::Invalid));
+        assert_eq!(ok("storm mixed"), Fault::Storm(Weather::Mixed));
     }
 
     #[test]
@@ -261,6 +344,15 @@ mod tests {
         );
         assert_eq!(error("never 1 2"), FaultError::Excess("2".into()));
         assert!(error("late -1").to_string().contains("milliseconds"));
+        assert!(error("refuse-type 16 5").to_string().contains("0 to 15"));
+        assert!(error("refuse-type high 5").to_string().contains("0 to 15"));
+        assert_eq!(error("refuse-type 4"), FaultError::Missing("an errno"));
+        assert_eq!(
+            error("bad-event x"),
+            FaultError::Number("x".into(), "a number of events")
+        );
+        assert!(error("storm").to_string().contains("mixed is missing"));
+        assert!(error("storm 3").to_string().contains("is not valid,"));
     }
 
     #[test]
@@ -283,10 +375,38 @@ mod tests {
             "never always",
             "late 5 always",
             "long always",
+            "refuse-type 4 5",
+            "bad-event always",
+            "storm mixed",
         ] {
             faults.set(fault.parse().unwrap());
         }
         faults.set(Fault::None);
         assert_eq!(faults.plan(), Plan::default());
+        assert_eq!(faults.refused(4), None);
+        assert_eq!(faults.bad_event(), None);
+        assert_eq!(faults.gust(8), None);
+    }
+
+    #[test]
+    fn several_types_can_be_refused() {
+        let mut faults = Faults::default();
+        for fault in ["refuse-type 4 95", "refuse-type 8 22", "refuse-type 4 5"] {
+            faults.set(fault.parse().unwrap());
+        }
+        assert_eq!(faults.refused(4), Some(5));
+        assert_eq!(faults.refused(8), Some(22));
+        assert_eq!(faults.refused(1), None);
+    }
+
+    #[test]
+    fn so_many_events_are_bad_as_were_asked_for() {
+        let mut faults = Faults::default();
+        faults.set("bad-event 7".parse().unwrap());
+        let bad: Vec<_> = (0..9).map(|_| faults.bad_event()).collect();
+        assert_eq!(bad[0], Some(Forgery::Empty));
+        assert_eq!(bad[5], Some(Forgery::BadLevel));
+        assert_eq!(bad[6], Some(Forgery::Empty));
+        assert_eq!(bad[7..], [None, None]);
     }
 }

@@ -9,20 +9,26 @@
 //! - [`device`] holds everything that belongs to one device under one lock, and moves chains
 //!   between [`ring`] and [`protocol`], with [`faults`] and [`outbox`] between an answer and its
 //!   way back;
-//! - [`lines`] is the model, [`config`] what the device says about itself, [`events`] what it still
-//!   has to report;
-//! - [`control`] is the text protocol by which a test drives lines from outside, [`stats`] and
+//! - [`lines`] is the model, [`config`] what the device says about itself, [`events`] which changes
+//!   it has to report ([`irq`]) and has not yet ([`owed`]), [`forgery`] what it reports though it
+//!   should not;
+//! - [`control`] is the text protocol by which a test drives lines from outside, with [`bursts`]
+//!   and [`wires`] for what goes on without it, [`stats`] and
 //!   [`violation`] are what it can ask for.
 
 pub mod args;
 pub mod backend;
+pub mod bursts;
 pub mod config;
 pub mod control;
 pub mod device;
 pub mod events;
 pub mod faults;
+pub mod forgery;
+pub mod irq;
 pub mod lines;
 pub mod outbox;
+pub mod owed;
 pub mod protocol;
 pub mod random;
 pub mod ring;
@@ -30,3 +36,4 @@ pub mod serve;
 pub mod stats;
 pub mod violation;
 pub mod watch;
+pub mod wires;

@@ -7,6 +7,14 @@ use gpio_virtio_logic::rfc::{
     Level, //
 };
 
+/// The other level.
+pub const fn opposite(level: Level) -> Level {
+    match level {
+        Level::Low => Level::High,
+        Level::High => Level::Low,
+    }
+}
+
 /// One line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line {

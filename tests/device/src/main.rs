@@ -36,7 +36,7 @@ use vhost_gpio::{
 
 fn run(args: &Args) -> Result<()> {
     let config = args.configuration()?;
-    let protocol = args.protocol.make();
+    let protocol = args.make_protocol();
 
     if args.print_config_size {
         println!("{}", protocol.config_space(&config).len());

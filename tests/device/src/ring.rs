@@ -260,10 +260,25 @@ impl Ring {
         }
     }
 
-    /// Asks the driver to notify us, and tells whether there is something already.
+    /// Asks the driver to notify us, and tells whether there is something already that
+    /// [`pop`](Self::pop) gets over.
+    ///
+    /// There may be something new even if the last pop found nothing, and nobody may have been
+    /// notified of it. There may also be something that no pop ever gets over.
     pub fn enable_notification(&mut self) -> bool {
         let mut vring = self.vring.get_mut();
-        usable(&vring) && vring.enable_notification().unwrap_or(false)
+        if !usable(&vring) || !vring.enable_notification().unwrap_or(false) {
+            return false;
+        }
+        let memory = self.memory.memory();
+        let Ok(mut chains) = vring.get_queue_mut().iter(memory) else {
+            return false;
+        };
+        let found = chains.next().is_some();
+        if found {
+            chains.go_to_previous_position();
+        }
+        found
     }
 }
 

@@ -23,7 +23,8 @@ pub struct Stats {
     pub notifications: u64,
     /// Times that the device interrupted the driver.
     pub interrupts: u64,
-    /// Changes of inputs that the driver has to be told about.
+    /// Changes of inputs that the driver has to be told about: as many as there are events sent,
+    /// changes merged, and changes owed.
     pub changes: u64,
     /// Events sent.
     pub events: u64,
@@ -31,6 +32,12 @@ pub struct Stats {
     pub merged: u64,
     /// Changes that had to wait for a buffer.
     pub held: u64,
+    /// Changes that the driver had to be told about until it did not want to know any more.
+    pub forgotten: u64,
+    /// Malformed events sent before real ones.
+    pub bad_events: u64,
+    /// Events sent by a storm, malformed or not.
+    pub storm_events: u64,
     /// Times that a driver stopped the device, reset it, or went away.
     pub resets: u64,
     /// Commands that the driver never got back, because it reset the device.
@@ -39,6 +46,20 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// Counts from now on; so many changes are owed.
+    pub fn restart(&mut self, owed: usize) {
+        *self = Self {
+            changes: u64::try_from(owed).unwrap_or_default(),
+            ..Self::default()
+        };
+    }
+
+    /// Takes back a change that was owed.
+    pub fn forget_change(&mut self) {
+        self.changes = self.changes.saturating_sub(1);
+        self.forgotten += 1;
+    }
+
     /// Counts a broken rule.
     pub fn violation(&mut self, violation: Violation) {
         if self.violations.values().sum::<u64>() < LOGGED {
@@ -63,7 +84,7 @@ impl fmt::Display for Stats {
         write!(
             f,
             "requests={} replies={} notifications={} interrupts={} changes={} events={} \
-             merged={} held={} resets={} dropped={} violations={}",
+             merged={} held={} forgotten={} bad-events={} storm-events={} resets={} dropped={} violations={}",
             self.requests,
             self.replies,
             self.notifications,
@@ -72,6 +93,9 @@ impl fmt::Display for Stats {
             self.events,
             self.merged,
             self.held,
+            self.forgotten,
+            self.bad_events,
+            self.storm_events,
             self.resets,
             self.dropped,
             self.violations(),
@@ -86,6 +110,21 @@ impl fmt::Display for Stats {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_owed_is_a_change_after_a_restart_too() {
+        let mut stats = Stats {
+            changes: 7,
+            merged: 4,
+            ..Stats::default()
+        };
+        stats.restart(3);
+        assert_eq!((stats.changes, stats.merged), (3, 0));
+        for _ in 0..4 {
+            stats.forget_change();
+        }
+        assert_eq!((stats.changes, stats.forgotten), (0, 4));
+    }
 
     #[test]
     fn violations_are_listed_by_name_and_in_sum() {

@@ -35,6 +35,8 @@ pub enum Violation {
     ValueRange,
     /// A command that has no value has one that is not zero.
     ValueUnused,
+    /// A line becomes an output while it is armed for interrupts.
+    ArmedOutput,
     /// An event buffer has device-readable bytes.
     EventReadable,
     /// An event buffer has a wrong number of device-writable bytes.
@@ -64,6 +66,7 @@ impl Violation {
             Violation::LineRange => "line-range",
             Violation::ValueRange => "value-range",
             Violation::ValueUnused => "value-unused",
+            Violation::ArmedOutput => "armed-output",
             Violation::EventReadable => "event-readable",
             Violation::EventWritable => "event-writable",
             Violation::ConfigWrite => "config-write",

@@ -67,7 +67,7 @@ fn scribble(front: &mut Front, queue: usize, random: &mut Random) {
 }
 
 fn campaign(seed: u64, fault: &str) {
-    let rig = Rig::new(8);
+    let rig = Rig::with_interrupts(8);
     let mut control = rig.control();
     let mut random = Random::new(seed);
 
@@ -79,6 +79,7 @@ fn campaign(seed: u64, fault: &str) {
             scribble(&mut front, queue, &mut random);
             if step % 10 == 0 {
                 control.ask(&format!("set {} {}", random.below(8), random.below(2)));
+                control.ask(&format!("burst {} 20 1000", random.below(8)));
             }
         }
         front.commands().kick();
@@ -109,6 +110,12 @@ fn a_hostile_driver_is_survived_while_answers_wait() {
     campaign(10, "out-of-order");
     campaign(11, "late 1 always");
     campaign(12, "never always");
+}
+
+#[test]
+fn a_hostile_driver_is_survived_while_the_device_is_no_better() {
+    campaign(20, "bad-event always");
+    campaign(21, "storm mixed");
 }
 
 #[test]

@@ -105,6 +105,7 @@ fn wrong_arguments_are_refused() {
             "123456789012345678901234567890123",
         ],
         &["--lines", "2", "--fault", "nonsense"],
+        &["--lines", "2", "--fault", "storm"],
     ] {
         let (ok, out, error) = size(args);
         assert!(!ok && out.is_empty() && !error.is_empty(), "{args:?}");
@@ -121,13 +122,21 @@ fn it_runs_until_it_is_told_to_end_and_cleans_up() {
         drop(UnixListener::bind(&socket).unwrap());
 
         let mut running = Running(
-            program(&["--lines", "3", "--name", "1=a b", "--fault", "never:1"])
-                .arg("--socket")
-                .arg(&socket)
-                .arg("--control")
-                .arg(&control)
-                .spawn()
-                .unwrap(),
+            program(&[
+                "--lines",
+                "3",
+                "--name",
+                "1=a b",
+                "--irq-type",
+                "--fault",
+                "never:1",
+            ])
+            .arg("--socket")
+            .arg(&socket)
+            .arg("--control")
+            .arg(&control)
+            .spawn()
+            .unwrap(),
         );
         let mut client = connect(&control);
         assert_eq!(client.ask("lines"), "ok 3");

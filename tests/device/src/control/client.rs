@@ -34,6 +34,7 @@ use super::command::{
 use crate::{
     device::Device,
     faults::FAULTS,
+    irq::IrqType,
     watch::Watcher, //
 };
 
@@ -153,7 +154,7 @@ fn run(command: Command, watcher: &Watcher, device: &Device) -> Result<String, S
     match command {
         Command::Lines => return Ok(device.line_count().to_string()),
         Command::Get(line) => {
-            let (line, name) = device.line(line).ok_or_else(|| no_line(line, device))?;
+            let (line, name) = device.line(line).map_err(say)?;
             let direction = match line.direction {
                 Direction::Input => "in",
                 Direction::Output => "out",
@@ -161,17 +162,18 @@ fn run(command: Command, watcher: &Watcher, device: &Device) -> Result<String, S
             let level = u32::from(line.level());
             return Ok(format!("{direction} {level} {name}").trim_end().to_string());
         }
-        Command::Set(line, level) => {
-            if !device.drive(line, level) {
-                return Err(no_line(line, device));
-            }
+        Command::Set(line, level) => device.drive(line, level).map_err(say)?,
+        Command::Burst(line, count, rate) => device.burst(line, count, rate).map_err(say)?,
+        Command::Irq(line) => {
+            let armed = device.armed(line).map_err(say)?;
+            return Ok(armed.map_or("all", IrqType::name).to_string());
         }
+        Command::Wire(from, wire) => device.wire(from, wire).map_err(say)?,
+        Command::Unwire(from) => device.unwire(from).map_err(say)?,
         Command::Nothing | Command::Watch => {}
         Command::Unwatch => device.unwatch(watcher.id),
         Command::Config(lines, config) => {
-            let size = device
-                .configure(lines, config)
-                .map_err(|error| error.to_string())?;
+            let size = device.configure(lines, config).map_err(say)?;
             return Ok(format!("config-size={size}"));
         }
         Command::Fault(fault) => device.fault(fault),
@@ -186,8 +188,8 @@ fn run(command: Command, watcher: &Watcher, device: &Device) -> Result<String, S
     Ok(String::new())
 }
 
-fn no_line(line: u16, device: &Device) -> String {
-    format!("there is no line {line}, only {}", device.line_count())
+fn say(error: impl std::error::Error) -> String {
+    error.to_string()
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 //! The commands of the control channel, as they are written.
 
+use std::num::NonZeroU32;
+
 use gpio_virtio_logic::rfc::Level;
 use thiserror::Error;
 
@@ -12,10 +14,12 @@ use crate::{
         Fault,
         FaultError, //
     },
+    wires::Wire,
 };
 
 /// What there is, for those who ask.
-pub const HELP: &str = "lines; get L; set L 0|1; watch; unwatch; \
+pub const HELP: &str = "lines; get L; set L 0|1; burst L COUNT [HZ]; irq L; \
+    wire FROM TO [inverted]; unwire FROM; watch; unwatch; \
     config [lines=N] [label=S] [nameK=S]... [version=N] [num-gpios=N] [names-size=N] \
     [names-hex=HEX] [label-hex=HEX] [raw-hex=HEX]; fault F; stats; reset-stats; sync WORD; help";
 
@@ -30,6 +34,14 @@ pub enum Command {
     Get(u16),
     /// Drive a line from outside.
     Set(u16, Level),
+    /// Toggle a line from outside: so often, and so many times a second.
+    Burst(u16, NonZeroU32, Option<NonZeroU32>),
+    /// What is a line armed for?
+    Irq(u16),
+    /// Let an output drive another line.
+    Wire(u16, Wire),
+    /// Stop that.
+    Unwire(u16),
     /// Say what the driver does to outputs.
     Watch,
     /// Stop saying it.
@@ -90,6 +102,19 @@ fn level(word: &str) -> Result<Level> {
         "0" => Ok(Level::Low),
         "1" => Ok(Level::High),
         _ => Err(CommandError::Bad(word.to_string(), "0 or 1")),
+    }
+}
+
+/// The number, at least 1, that a word has to be.
+fn positive(word: &str, what: &'static str) -> Result<NonZeroU32> {
+    NonZeroU32::new(number(word, what)?).ok_or_else(|| CommandError::Bad(word.to_string(), what))
+}
+
+fn inverted(word: Option<&str>) -> Result<bool> {
+    match word {
+        None => Ok(false),
+        Some("inverted") => Ok(true),
+        Some(word) => Err(CommandError::Bad(word.to_string(), "inverted")),
     }
 }
 
@@ -156,6 +181,21 @@ pub fn parse(line: &str) -> Result<Command> {
         "lines" => Command::Lines,
         "get" => Command::Get(number(&word(LINE)?, LINE)?),
         "set" => Command::Set(number(&word(LINE)?, LINE)?, level(&word("a level")?)?),
+        "burst" => {
+            const COUNT: &str = "a number of toggles";
+            let line = number(&word(LINE)?, LINE)?;
+            let count = positive(&word(COUNT)?, COUNT)?;
+            let rate = words.next().map(|word| positive(&word, "a rate in Hz"));
+            Command::Burst(line, count, rate.transpose()?)
+        }
+        "irq" => Command::Irq(number(&word(LINE)?, LINE)?),
+        "wire" => {
+            let from = number(&word(LINE)?, LINE)?;
+            let to = number(&word(LINE)?, LINE)?;
+            let inverted = inverted(words.next().as_deref())?;
+            Command::Wire(from, Wire { to, inverted })
+        }
+        "unwire" => Command::Unwire(number(&word(LINE)?, LINE)?),
         "watch" => Command::Watch,
         "unwatch" => Command::Unwatch,
         "config" => return config(words),
@@ -192,6 +232,17 @@ mod tests {
         assert_eq!(ok("lines"), Command::Lines);
         assert_eq!(ok(" get 7 "), Command::Get(7));
         assert_eq!(ok("set 65535 1"), Command::Set(65535, Level::High));
+        let some = |number| NonZeroU32::new(number).unwrap();
+        assert_eq!(ok("burst 3 1000"), Command::Burst(3, some(1000), None));
+        assert_eq!(
+            ok("burst 3 10 50000"),
+            Command::Burst(3, some(10), Some(some(50_000)))
+        );
+        assert_eq!(ok("irq 7"), Command::Irq(7));
+        let wire = |to, inverted| Wire { to, inverted };
+        assert_eq!(ok("wire 1 2"), Command::Wire(1, wire(2, false)));
+        assert_eq!(ok("wire 1 2 inverted"), Command::Wire(1, wire(2, true)));
+        assert_eq!(ok("unwire 1"), Command::Unwire(1));
         assert_eq!(ok("watch"), Command::Watch);
         assert_eq!(ok("unwatch"), Command::Unwatch);
         assert_eq!(ok("fault none"), Command::Fault(Fault::None));
@@ -240,6 +291,14 @@ mod tests {
         assert_eq!(error("get -1"), "\"-1\" is not the number of a line");
         assert_eq!(error("set 1 2"), "\"2\" is not 0 or 1");
         assert_eq!(error("set 1 1 1"), "\"1\" is too much");
+        assert_eq!(error("burst 1"), "a number of toggles is missing");
+        assert_eq!(error("burst 1 0"), "\"0\" is not a number of toggles");
+        assert_eq!(error("burst 1 1 0"), "\"0\" is not a rate in Hz");
+        assert_eq!(error("burst 1 1 1 1"), "\"1\" is too much");
+        assert_eq!(error("irq"), "the number of a line is missing");
+        assert_eq!(error("wire 1"), "the number of a line is missing");
+        assert_eq!(error("wire 1 2 x"), "\"x\" is not inverted");
+        assert_eq!(error("unwire 1 2"), "\"2\" is too much");
         assert_eq!(error("gett"), "unknown command \"gett\"; try help");
         assert_eq!(error("config lines"), "\"lines\" is not KEY=VALUE");
         assert_eq!(
@@ -254,7 +313,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_error_is_one_line(line in "(config |fault |set |get )?\\PC{0,60}") {
+        fn an_error_is_one_line(line in "(config |fault |set |get |burst |wire )?\\PC{0,60}") {
             if let Err(error) = parse(&line) {
                 prop_assert!(!error.to_string().contains('\n'));
             }

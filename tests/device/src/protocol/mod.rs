@@ -8,11 +8,15 @@ use gpio_virtio_logic::rfc::Level;
 
 use crate::{
     config::Configuration,
-    faults::Mutation,
+    faults::{
+        Faults,
+        Mutation, //
+    },
+    forgery::Forgery,
+    irq::IrqType,
     lines::Lines,
     ring::Chain,
-    stats::Stats,
-    watch::Watchers, //
+    stats::Stats, //
 };
 
 /// What a protocol works on.
@@ -21,8 +25,10 @@ pub struct Bench<'a> {
     pub lines: &'a mut Lines,
     /// Where rules that the driver breaks are counted.
     pub stats: &'a mut Stats,
-    /// Who wants to know what the driver does to lines.
-    pub watchers: &'a mut Watchers,
+    /// What the device is told to do wrong.
+    pub faults: &'a Faults,
+    /// Gets the outputs on which the driver has changed something, with their levels.
+    pub driven: &'a mut Vec<(u16, Level)>,
 }
 
 /// What goes back in a chain.
@@ -55,7 +61,7 @@ pub trait Protocol: Send {
     fn start(&mut self, features: u64);
 
     /// The driver has gone: chains that it gave us are its own again.
-    fn stop(&mut self);
+    fn stop(&mut self, stats: &mut Stats);
 
     /// Checks a command and carries it out, or refuses it with the errno that is given.
     fn execute(&mut self, chain: &Chain, refusal: Option<u16>, bench: Bench<'_>) -> Answer;
@@ -66,12 +72,37 @@ pub trait Protocol: Send {
     /// Takes a buffer for events, or gives it back because it is none.
     fn take_buffer(&mut self, chain: Chain, stats: &mut Stats) -> Result<(), Chain>;
 
+    /// How many of them there are.
+    fn buffers(&self) -> usize;
+
+    /// The buffer for the next event.
+    fn buffer(&self) -> Option<&Chain>;
+
+    /// That buffer is the driver's again.
+    fn drop_buffer(&mut self);
+
+    /// What a line is armed for, if the driver can say that.
+    fn armed(&self, line: u16) -> Option<IrqType>;
+
     /// A line has a new level, and the driver has not set it.
     fn note_change(&mut self, line: u16, level: Level, stats: &mut Stats);
 
     /// How many changes wait to be reported.
     fn owed(&self) -> usize;
 
-    /// The next event that can be sent, and the buffer for it.
-    fn next_event(&mut self) -> Option<(Chain, Vec<u8>)>;
+    /// The line that is next to be reported.
+    fn next_event(&self) -> Option<u16>;
+
+    /// That line was reported.
+    fn event_sent(&mut self);
+
+    /// There is no buffer for those that are left: returns how many wait from now on.
+    fn hold_events(&mut self) -> usize;
+
+    /// An event: a line has this level.
+    fn event(&self, line: u16, level: Level) -> Vec<u8>;
+
+    /// Spoils an event of a device with so many lines, and returns how many bytes to say that it
+    /// has.
+    fn spoil_event(&self, event: &mut Vec<u8>, forgery: Forgery, lines: u16) -> u32;
 }

@@ -8,12 +8,18 @@
 //! - a command that has no value is carried out even if its value is not zero, but that is counted;
 //! - a command whose chain has a wrong shape is not carried out, and comes back with no bytes used;
 //! - without the feature that says what to report, each new level of an input that comes from
-//!   outside is an event. What the driver does itself is not: it knows.
+//!   outside is an event. What the driver does itself is not: it knows;
+//! - with it, a line is armed for edges or for one level. The end of an active level is no event;
+//! - an event has the level that the line has when it is sent, whatever the change was that it
+//!   reports: it may stand for many;
+//! - to arm a line again, for whatever, is to begin anew: what was owed for it is forgotten;
+//! - a line that is armed should not become an output. It does, and stays armed; that is counted.
 
 use std::collections::VecDeque;
 
 use gpio_virtio_logic::rfc::{
     config,
+    Direction,
     Kind,
     Level,
     Message,
@@ -29,8 +35,13 @@ use super::{
 };
 use crate::{
     config::Configuration,
-    events::Owed,
+    events::Events,
     faults::Mutation,
+    forgery::Forgery,
+    irq::{
+        self,
+        IrqType, //
+    },
     lines::Line,
     ring::Chain,
     stats::Stats,
@@ -54,12 +65,52 @@ pub struct Rfc {
     /// Feature bits that the driver has accepted.
     accepted: u64,
     buffers: VecDeque<Chain>,
-    owed: Owed,
+    events: Events,
 }
 
 impl Rfc {
+    /// A device that offers to let the driver say what to report, or does not.
+    pub fn new(irq_type: bool) -> Self {
+        Self {
+            offered: if irq_type { F_IRQ_TYPE } else { 0 },
+            ..Self::default()
+        }
+    }
+
+    /// Says which changes of a line to report.
+    fn arm(&mut self, message: Message, line: Line, bench: Bench<'_>) -> Result<u32, u16> {
+        if !self.events.is_selective() {
+            bench.stats.violation(Violation::TypeFeature);
+            return Err(EOPNOTSUPP);
+        }
+        if message.value > irq::LARGEST {
+            bench.stats.violation(Violation::ValueRange);
+            return Err(EINVAL);
+        }
+        if let Some(errno) = bench.faults.refused(message.value) {
+            return Err(errno);
+        }
+        match IrqType::from_wire(message.value) {
+            None => Err(EINVAL),
+            Some(irq_type) if irq_type != IrqType::None && line.direction == Direction::Output => {
+                Err(EINVAL)
+            }
+            Some(irq_type) => {
+                self.events
+                    .arm(message.line, irq_type, line.level(), bench.stats);
+                Ok(0)
+            }
+        }
+    }
+
     /// Carries out a command that is about a line that exists.
-    fn run(&self, message: Message, kind: Kind, line: Line, bench: Bench<'_>) -> Result<u32, u16> {
+    fn run(
+        &mut self,
+        message: Message,
+        kind: Kind,
+        line: Line,
+        bench: Bench<'_>,
+    ) -> Result<u32, u16> {
         let level = match kind {
             Kind::DirectionOutput | Kind::SetValue => match Level::from_wire(message.value) {
                 Some(level) => level,
@@ -68,7 +119,7 @@ impl Rfc {
                     return Err(EINVAL);
                 }
             },
-            // These are refused, whatever the value is.
+            // The one has a value of its own, the other is refused whatever it is.
             Kind::SetIrqType | Kind::Level => Level::Low,
             Kind::Request | Kind::DirectionInput | Kind::GetDirection | Kind::GetValue => {
                 if message.value != 0 {
@@ -85,8 +136,15 @@ impl Rfc {
                 Ok(0)
             }
             Kind::DirectionOutput => {
+                if self
+                    .events
+                    .armed(message.line)
+                    .is_some_and(|armed| armed != IrqType::None)
+                {
+                    bench.stats.violation(Violation::ArmedOutput);
+                }
                 if bench.lines.make_output(message.line, level) {
-                    bench.watchers.changed(message.line, level);
+                    bench.driven.push((message.line, level));
                 }
                 Ok(0)
             }
@@ -94,14 +152,11 @@ impl Rfc {
             Kind::GetValue => Ok(line.level().into()),
             Kind::SetValue => {
                 if bench.lines.set(message.line, level) {
-                    bench.watchers.changed(message.line, level);
+                    bench.driven.push((message.line, level));
                 }
                 Ok(level.into())
             }
-            Kind::SetIrqType => {
-                bench.stats.violation(Violation::TypeFeature);
-                Err(EOPNOTSUPP)
-            }
+            Kind::SetIrqType => self.arm(message, line, bench),
             Kind::Level => {
                 bench.stats.violation(Violation::TypeEvent);
                 Err(EOPNOTSUPP)
@@ -111,7 +166,7 @@ impl Rfc {
 
     /// Checks what is in a command, and carries it out.
     fn dispatch(
-        &self,
+        &mut self,
         message: Message,
         refusal: Option<u16>,
         bench: Bench<'_>,
@@ -149,6 +204,11 @@ fn message(chain: &Chain) -> Result<Message, Violation> {
         Ok(raw) => Ok(Message::from_bytes(raw)),
         Err(_) => Err(Violation::ReadableSize),
     }
+}
+
+/// The number of bytes as descriptors count.
+fn size(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or_default()
 }
 
 impl Protocol for Rfc {
@@ -203,12 +263,13 @@ impl Protocol for Rfc {
 
     fn start(&mut self, features: u64) {
         self.accepted = features & self.offered;
-        self.stop();
+        self.buffers.clear();
+        self.events = Events::new(self.accepted & F_IRQ_TYPE != 0);
     }
 
-    fn stop(&mut self) {
+    fn stop(&mut self, stats: &mut Stats) {
         self.buffers.clear();
-        self.owed.clear();
+        self.events.stop(stats);
     }
 
     fn execute(&mut self, chain: &Chain, refusal: Option<u16>, bench: Bench<'_>) -> Answer {
@@ -228,7 +289,6 @@ impl Protocol for Rfc {
     }
 
     fn spoil(&self, answer: &mut Answer, mutation: Mutation) -> u32 {
-        let size = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or_default();
         let Ok(raw) = answer.bytes.as_slice().try_into() else {
             return size(&answer.bytes);
         };
@@ -278,32 +338,104 @@ impl Protocol for Rfc {
         }
     }
 
+    fn buffers(&self) -> usize {
+        self.buffers.len()
+    }
+
+    fn buffer(&self) -> Option<&Chain> {
+        self.buffers.front()
+    }
+
+    fn drop_buffer(&mut self) {
+        self.buffers.pop_front();
+    }
+
+    fn armed(&self, line: u16) -> Option<IrqType> {
+        self.events.armed(line)
+    }
+
     fn note_change(&mut self, line: u16, level: Level, stats: &mut Stats) {
-        if self.accepted & F_IRQ_TYPE != 0 {
-            // Nothing is armed.
-            return;
-        }
-        stats.changes += 1;
-        if self.owed.note(line, level) {
-            stats.merged += 1;
-        }
+        self.events.note(line, level, stats);
     }
 
     fn owed(&self) -> usize {
-        self.owed.len()
+        self.events.owed()
     }
 
-    fn next_event(&mut self) -> Option<(Chain, Vec<u8>)> {
-        if self.owed.is_empty() {
-            return None;
-        }
-        let buffer = self.buffers.pop_front()?;
-        let (line, level) = self.owed.pop()?;
+    fn next_event(&self) -> Option<u16> {
+        self.events.next()
+    }
+
+    fn event_sent(&mut self) {
+        self.events.sent();
+    }
+
+    fn hold_events(&mut self) -> usize {
+        self.events.hold()
+    }
+
+    fn event(&self, line: u16, level: Level) -> Vec<u8> {
         let message = Message {
             kind: Kind::Level as u16,
             line,
             value: level.into(),
         };
-        Some((buffer, message.to_bytes().to_vec()))
+        message.to_bytes().to_vec()
+    }
+
+    fn spoil_event(&self, event: &mut Vec<u8>, forgery: Forgery, lines: u16) -> u32 {
+        let Ok(raw) = event.as_slice().try_into() else {
+            return size(event);
+        };
+        let mut message = Message::from_bytes(raw);
+
+        match forgery {
+            Forgery::Empty => {
+                event.clear();
+                return 0;
+            }
+            Forgery::Short => {
+                event.truncate(MESSAGE_SIZE / 2);
+                return size(event);
+            }
+            Forgery::Long => return size(event) * 2,
+            Forgery::BadType => message.kind ^= 0x0fff,
+            Forgery::BadLine => message.line = lines,
+            Forgery::BadLevel => message.value = 2,
+        }
+        *event = message.to_bytes().to_vec();
+        size(event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gpio_virtio_logic::rfc::{
+        check_event,
+        EventError, //
+    };
+
+    #[test]
+    fn a_driver_sees_what_is_wrong_with_an_event() {
+        let rfc = Rfc::default();
+        let check = |forgery| {
+            let mut event = rfc.event(3, Level::High);
+            let claim = rfc.spoil_event(&mut event, forgery, 4);
+            event.resize(MESSAGE_SIZE, 0);
+            check_event(4, claim as usize, event.try_into().unwrap()).unwrap_err()
+        };
+        assert_eq!(check(Forgery::Empty), EventError::Length(0));
+        assert_eq!(check(Forgery::Short), EventError::Length(4));
+        assert_eq!(check(Forgery::Long), EventError::Length(16));
+        assert_eq!(check(Forgery::BadType), EventError::Kind(0xfee));
+        assert_eq!(check(Forgery::BadLine), EventError::Line(4));
+        assert_eq!(check(Forgery::BadLevel), EventError::Level(2));
+    }
+
+    #[test]
+    fn the_feature_is_offered_if_asked_for() {
+        assert_eq!(Rfc::new(false).features(), 0);
+        assert_eq!(Rfc::new(true).features(), 1);
     }
 }

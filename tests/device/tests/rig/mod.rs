@@ -35,7 +35,10 @@ use vhost_gpio::{
     config::Configuration,
     control::serve as serve_control,
     device::Device,
-    protocol::rfc::Rfc,
+    protocol::rfc::{
+        Rfc,
+        F_IRQ_TYPE, //
+    },
     serve::{
         serve,
         Socket, //
@@ -82,9 +85,22 @@ impl Rig {
         })
     }
 
+    /// A device that offers interrupts.
+    pub fn with_interrupts(lines: u16) -> Self {
+        let config = Configuration {
+            lines,
+            ..Configuration::default()
+        };
+        Self::with_protocol(Rfc::new(true), config)
+    }
+
     pub fn with_config(config: Configuration) -> Self {
+        Self::with_protocol(Rfc::new(false), config)
+    }
+
+    fn with_protocol(protocol: Rfc, config: Configuration) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let device = Arc::new(Device::new(Box::new(Rfc::default()), config));
+        let device = Arc::new(Device::new(Box::new(protocol), config));
         let front = Socket::new(&folder.path().join("vhost")).unwrap();
         let control = Socket::new(&folder.path().join("control")).unwrap();
 
@@ -136,6 +152,7 @@ impl Rig {
             memory,
             queues: Vec::new(),
             offered,
+            accept: F_IRQ_TYPE,
         }
     }
 
@@ -159,6 +176,8 @@ pub struct Front {
     pub memory: GuestMemoryMmap,
     pub queues: Vec<Queue>,
     pub offered: u64,
+    /// Of the device's own features, those that are accepted if they are offered.
+    pub accept: u64,
 }
 
 impl Front {
@@ -170,6 +189,7 @@ impl Front {
             | (1 << VIRTIO_RING_F_INDIRECT_DESC)
             | event_idx_bit;
         assert_eq!(self.offered & features, features);
+        let features = features | (self.offered & self.accept);
         self.frontend.set_features(features).unwrap();
 
         let region = self.memory.iter().next().unwrap();

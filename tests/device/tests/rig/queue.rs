@@ -2,9 +2,15 @@
 
 //! The driver's side of a split virtqueue, by hand, so that every rule can be broken.
 
-use std::time::{
-    Duration,
-    Instant, //
+use std::{
+    sync::atomic::{
+        fence,
+        Ordering, //
+    },
+    time::{
+        Duration,
+        Instant, //
+    },
 };
 
 use vm_memory::{
@@ -49,6 +55,8 @@ pub struct Queue {
     buffers: u64,
     event_idx: bool,
     next_available: u16,
+    /// What the device knows, or has been asked about in vain.
+    last_kicked: u16,
     next_used: u16,
     /// Per chain, where its device-writable part is.
     writable: Vec<(u64, usize)>,
@@ -67,6 +75,7 @@ impl Queue {
             buffers,
             event_idx,
             next_available: 0,
+            last_kicked: 0,
             next_used: 0,
             writable: vec![(0, 0); usize::from(SIZE)],
             // Four descriptors for each chain.
@@ -149,6 +158,32 @@ impl Queue {
         }
         self.publish(head);
         head
+    }
+
+    /// Adds so many buffers that the device writes a message into.
+    pub fn provide(&mut self, count: usize) {
+        for _ in 0..count {
+            self.add(&[], 8);
+        }
+        self.kick();
+    }
+
+    /// Notifies the device, but only if it wants to know: as a driver does.
+    pub fn kick_if_asked(&mut self) {
+        fence(Ordering::SeqCst);
+        let old = std::mem::replace(&mut self.last_kicked, self.next_available);
+        let new = self.next_available;
+        let asked = if self.event_idx {
+            let event = GuestAddress(self.used.0 + 4 + 8 * u64::from(SIZE));
+            let event: u16 = self.memory.read_obj(event).unwrap();
+            new.wrapping_sub(event).wrapping_sub(1) < new.wrapping_sub(old)
+        } else {
+            let flags: u16 = self.memory.read_obj(self.used).unwrap();
+            flags & 1 == 0
+        };
+        if asked {
+            self.kick();
+        }
     }
 
     pub fn kick(&self) {

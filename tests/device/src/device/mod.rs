@@ -3,8 +3,12 @@
 //! One device: everything that belongs to it, under one lock.
 //!
 //! Three sides come in here: the [back end](crate::backend) with what the front end and the driver
-//! do, the [control channel](crate::control) with what a test does, and a timer. Locks are taken in
-//! one order: the device's, then a ring's.
+//! do, the [control channel](crate::control) with what a test does ([`outside`]), and a timer.
+//! Locks are taken in one order: the device's, then a ring's. What each does while it has the lock
+//! has an end, and then others get it: a driver or a burst that never rests stops nobody.
+
+mod outside;
+mod report;
 
 use std::{
     collections::HashSet,
@@ -17,22 +21,19 @@ use std::{
     time::Instant, //
 };
 
-use gpio_virtio_logic::rfc::Level;
+pub use outside::LineError;
 use vhost_user_backend::VringRwLock;
 use virtio_bindings::virtio_config::VIRTIO_F_VERSION_1;
 
 use crate::{
+    bursts::Bursts,
     config::{
         window,
-        ConfigError,
         Configuration, //
     },
-    faults::{
-        Fault,
-        Faults, //
-    },
+    faults::Faults,
     lines::{
-        Line,
+        opposite,
         Lines, //
     },
     outbox::Outbox,
@@ -48,14 +49,15 @@ use crate::{
     },
     stats::Stats,
     violation::Violation,
-    watch::{
-        Watcher,
-        Watchers, //
-    },
+    watch::Watchers,
+    wires::Wires, //
 };
 
 /// So many chains are taken at most before others get the lock.
 const BATCH: usize = 1024;
+
+/// So many toggles of bursts are made at most before others get the lock.
+const PORTION: usize = 64;
 
 /// A command's answer on its way back.
 struct Parcel {
@@ -89,6 +91,8 @@ struct Core {
     quit: bool,
     stats: Stats,
     watchers: Watchers,
+    bursts: Bursts,
+    wires: Wires,
 }
 
 impl Device {
@@ -111,6 +115,8 @@ impl Device {
                 quit: false,
                 stats: Stats::default(),
                 watchers: Watchers::default(),
+                bursts: Bursts::default(),
+                wires: Wires::default(),
             }),
             timer: Condvar::new(),
         }
@@ -122,13 +128,14 @@ impl Device {
 
     /// Lets the timer know when something is due earlier than it thinks.
     fn rearm(&self, core: &Core) {
-        let deadline = core.outbox.deadline();
+        let deadline = core.deadline();
         if deadline.is_some_and(|at| core.armed.is_none_or(|armed| at < armed)) {
             self.timer.notify_all();
         }
     }
 
-    /// Gives answers back when their time has come, until the device [quits](Self::quit).
+    /// Gives answers back and toggles lines when their time has come, until the device
+    /// [quits](Self::quit).
     pub fn run_timer(&self) {
         let mut core = self.lock();
         while !core.quit {
@@ -138,9 +145,14 @@ impl Device {
             }
             let queue = core.protocol.command_queue();
             core.signal(queue);
+            core.toggle(now);
 
-            core.armed = core.outbox.deadline();
+            core.armed = core.deadline();
             core = match core.armed {
+                Some(at) if at <= now => {
+                    drop(core);
+                    self.lock()
+                }
                 Some(at) => {
                     let wait = at.saturating_duration_since(now);
                     let woken = self.timer.wait_timeout(core, wait);
@@ -211,120 +223,27 @@ impl Device {
 
     /// There may be something in a queue.
     pub fn look(&self, queue: usize, vrings: &[VringRwLock]) {
-        let mut first = true;
-        loop {
-            let mut core = self.lock();
-            if std::mem::take(&mut first) {
-                core.adopt(vrings);
-                if !core.fresh.remove(&queue) {
-                    core.stats.notifications += 1;
-                }
-            }
-
-            let more = if queue == core.protocol.command_queue() {
-                core.run_commands()
-            } else {
-                core.run_events()
-            };
-            self.rearm(&core);
-            if !more {
-                break;
-            }
-        }
-    }
-}
-
-/// What the control channel can do.
-impl Device {
-    /// The number of lines.
-    pub fn line_count(&self) -> u16 {
-        self.lock().lines.count()
-    }
-
-    /// A line, and its name.
-    pub fn line(&self, line: u16) -> Option<(Line, String)> {
-        let core = self.lock();
-        let name = core.config.names.get(&line).cloned().unwrap_or_default();
-        core.lines.get(line).map(|line| (line, name))
-    }
-
-    /// Drives a line from outside; tells whether it exists.
-    pub fn drive(&self, line: u16, level: Level) -> bool {
         let mut core = self.lock();
-        if core.lines.get(line).is_none() {
-            return false;
+        core.adopt(vrings);
+        if !core.fresh.remove(&queue) {
+            core.stats.notifications += 1;
         }
-        if core.lines.drive(line, level) && core.running {
-            core.report(line, level);
-        }
-        true
-    }
-
-    /// Replaces the configuration, and returns the size of its space.
-    ///
-    /// Without a number of lines, there are as many as there were. The lines follow when the next
-    /// driver starts the device; now, if none has.
-    pub fn configure(
-        &self,
-        lines: Option<u16>,
-        config: Configuration,
-    ) -> Result<usize, ConfigError> {
-        let mut core = self.lock();
-        let config = Configuration {
-            lines: lines.unwrap_or(core.config.lines),
-            ..config
+        let mut more = if queue == core.protocol.command_queue() {
+            core.run_commands()
+        } else {
+            core.run_events()
         };
-        config.check()?;
-        core.space = core.protocol.config_space(&config);
-        core.config = config;
-        if !core.running {
-            core.remake_lines();
+
+        while more {
+            self.rearm(&core);
+            drop(core);
+            core = self.lock();
+            // The other queue may be waiting for this thread.
+            let commands = core.run_commands();
+            let events = core.run_events();
+            more = commands || events;
         }
-        Ok(core.space.len())
-    }
-
-    /// Puts a fault in force.
-    pub fn fault(&self, fault: Fault) {
-        let mut core = self.lock();
-        core.faults.set(fault);
-        match fault {
-            Fault::OutOfOrder(Some(seed)) => core.outbox.seed(seed),
-            Fault::Release => {
-                for parcel in core.outbox.release() {
-                    core.deliver(parcel);
-                }
-                let queue = core.protocol.command_queue();
-                core.signal(queue);
-            }
-            _ => {}
-        }
-    }
-
-    /// All counters.
-    pub fn stats(&self) -> String {
-        let core = self.lock();
-        let queue = core.protocol.command_queue();
-        format!(
-            "{} in-flight={} owed={}",
-            core.stats,
-            core.rings.get(queue).map_or(0, Ring::in_flight),
-            core.protocol.owed(),
-        )
-    }
-
-    /// Sets all counters to zero.
-    pub fn reset_stats(&self) {
-        self.lock().stats = Stats::default();
-    }
-
-    /// Tells a client about outputs from now on, after this reply.
-    pub fn watch(&self, watcher: Watcher, reply: &str) {
-        self.lock().watchers.add(watcher, reply);
-    }
-
-    /// Stops telling a client.
-    pub fn unwatch(&self, id: u64) {
-        self.lock().watchers.remove(id);
+        self.rearm(&core);
     }
 }
 
@@ -348,12 +267,34 @@ impl Core {
     fn stop(&mut self) {
         let dropped = self.outbox.clear();
         self.stats.dropped += u64::try_from(dropped).unwrap_or_default();
-        self.protocol.stop();
+        self.protocol.stop(&mut self.stats);
         for ring in &mut self.rings {
             ring.forget();
         }
         if std::mem::take(&mut self.running) {
             self.stats.resets += 1;
+        }
+    }
+
+    /// When there is something to do next.
+    fn deadline(&self) -> Option<Instant> {
+        self.outbox
+            .deadline()
+            .into_iter()
+            .chain(self.bursts.deadline())
+            .min()
+    }
+
+    /// Toggles the lines that are due.
+    fn toggle(&mut self, now: Instant) {
+        for _ in 0..PORTION {
+            let Some(line) = self.bursts.next(now) else {
+                return;
+            };
+            match self.lines.get(line) {
+                Some(state) => self.drive(line, opposite(state.outside)),
+                None => self.bursts.end(line),
+            }
         }
     }
 
@@ -367,56 +308,71 @@ impl Core {
     /// Takes commands, and tells whether there are more.
     fn run_commands(&mut self) -> bool {
         let queue = self.protocol.command_queue();
-        let taken = self.take(queue, Self::command);
+        self.silence(queue);
+        self.take(queue, Self::command);
         self.signal(queue);
-        self.more(queue, taken)
+        self.more(queue)
     }
 
     /// Takes buffers for events, sends what is owed, and tells whether there are more.
     fn run_events(&mut self) -> bool {
         let queue = self.protocol.event_queue();
-        let taken = self.send_events();
-        self.more(queue, taken)
+        self.silence(queue);
+        self.send_events();
+        self.more(queue)
     }
 
-    /// Takes a batch of chains from a queue, and tells how many there were.
-    fn take(&mut self, queue: usize, each: fn(&mut Self, Chain)) -> usize {
+    /// Asks for no notifications, while we are looking anyway, until [`more`](Self::more) is asked.
+    fn silence(&mut self, queue: usize) {
         if let Some(ring) = self.rings.get_mut(queue) {
             ring.disable_notification();
         }
-        for taken in 0..BATCH {
+    }
+
+    /// Takes a batch of chains from a queue.
+    fn take(&mut self, queue: usize, each: fn(&mut Self, Chain)) {
+        for _ in 0..BATCH {
             match self.rings.get_mut(queue).map(Ring::pop) {
                 Some(Next::Chain(chain)) => each(self, chain),
                 Some(Next::Violation(violation)) => {
                     self.stats.violation(violation);
                     if violation == Violation::AvailIndex {
-                        return taken;
+                        return;
                     }
                 }
-                Some(Next::Nothing) | None => return taken,
+                Some(Next::Nothing) | None => return,
             }
         }
-        BATCH
     }
 
     /// Asks for notifications again, and tells whether there is something new already.
-    ///
-    /// If the last look found nothing, then it is nothing that can be taken.
-    fn more(&mut self, queue: usize, taken: usize) -> bool {
+    fn more(&mut self, queue: usize) -> bool {
         let ring = self.rings.get_mut(queue);
-        ring.is_some_and(Ring::enable_notification) && taken > 0
+        ring.is_some_and(Ring::enable_notification)
     }
 
     /// Runs one command.
     fn command(&mut self, chain: Chain) {
         self.stats.requests += 1;
         let plan = self.faults.plan();
+        let mut driven = Vec::new();
         let bench = Bench {
             lines: &mut self.lines,
             stats: &mut self.stats,
-            watchers: &mut self.watchers,
+            faults: &self.faults,
+            driven: &mut driven,
         };
         let mut answer = self.protocol.execute(&chain, plan.refusal(), bench);
+
+        // What the command has brought about is told before that it was carried out.
+        for (line, level) in driven {
+            self.watchers.changed(line, level);
+            self.carry(line, level);
+        }
+        if self.protocol.owed() > 0 {
+            self.send_events();
+        }
+
         let claim = match plan.mutation {
             Some(mutation) => self.protocol.spoil(&mut answer, mutation),
             None => u32::try_from(answer.bytes.len()).unwrap_or_default(),
@@ -455,53 +411,6 @@ impl Core {
             Ok(true) => self.stats.replies += 1,
             Ok(false) => self.stats.dropped += 1,
             Err(violation) => self.stats.violation(violation),
-        }
-    }
-
-    /// An input has a new level, by something outside.
-    fn report(&mut self, line: u16, level: Level) {
-        let merged = self.stats.merged;
-        self.protocol.note_change(line, level, &mut self.stats);
-        self.send_events();
-        if self.protocol.owed() > 0 && self.stats.merged == merged {
-            self.stats.held += 1;
-        }
-
-        // The look into the queue has turned notifications off.
-        let queue = self.protocol.event_queue();
-        while self.more(queue, 1) && self.send_events() > 0 {}
-    }
-
-    /// Sends what is owed while there are buffers, and tells how many buffers came.
-    fn send_events(&mut self) -> usize {
-        let queue = self.protocol.event_queue();
-        let taken = self.take(queue, Self::take_buffer);
-
-        if let Some(ring) = self.rings.get_mut(queue) {
-            while ring.is_usable() {
-                let Some((buffer, bytes)) = self.protocol.next_event() else {
-                    break;
-                };
-                let claim = u32::try_from(bytes.len()).unwrap_or_default();
-                match ring.complete(&buffer, &bytes, claim) {
-                    Ok(true) => self.stats.events += 1,
-                    Ok(false) => break,
-                    Err(violation) => self.stats.violation(violation),
-                }
-            }
-        }
-        self.signal(queue);
-        taken
-    }
-
-    /// Takes one buffer for events, or gives it back at once.
-    fn take_buffer(&mut self, chain: Chain) {
-        if let Err(chain) = self.protocol.take_buffer(chain, &mut self.stats) {
-            let queue = self.protocol.event_queue();
-            let ring = self.rings.get_mut(queue);
-            if let Some(Err(violation)) = ring.map(|ring| ring.complete(&chain, &[], 0)) {
-                self.stats.violation(violation);
-            }
         }
     }
 }

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What comes from outside, and how the driver is told about it.
+
+use gpio_virtio_logic::rfc::Level;
+
+use super::{
+    outside::LineError,
+    Core,
+    BATCH, //
+};
+use crate::{
+    lines::Line,
+    ring::{
+        Chain,
+        Ring, //
+    },
+};
+
+impl Core {
+    /// A line, which has to exist.
+    pub(super) fn line(&self, line: u16) -> Result<Line, LineError> {
+        let absent = LineError::Absent(line, self.lines.count());
+        self.lines.get(line).ok_or(absent)
+    }
+
+    /// Drives a line from outside, and tells the driver if it wants to know.
+    pub(super) fn drive(&mut self, line: u16, level: Level) {
+        if self.lines.drive(line, level) && self.running {
+            self.protocol.note_change(line, level, &mut self.stats);
+            self.send_events();
+        }
+    }
+
+    /// Carries what the driver puts on a line to where that is wired to.
+    pub(super) fn carry(&mut self, from: u16, level: Level) {
+        if let Some((to, level)) = self.wires.follow(from, level) {
+            self.drive(to, level);
+        }
+    }
+
+    /// Takes the buffers that have come, and sends what is owed while there are any.
+    ///
+    /// What the driver is asked about notifications does not change: the thread that is notified of
+    /// these buffers will find fewer of them.
+    pub(super) fn send_events(&mut self) {
+        let queue = self.protocol.event_queue();
+        self.take(queue, Self::take_buffer);
+        if self.rings.get(queue).is_some_and(Ring::is_usable) {
+            self.send_owed();
+            self.send_storm();
+        }
+        let held = self.protocol.hold_events();
+        self.stats.held += u64::try_from(held).unwrap_or_default();
+        self.signal(queue);
+    }
+
+    /// Sends what is owed.
+    fn send_owed(&mut self) {
+        while let (Some(line), Some(_)) = (self.protocol.next_event(), self.protocol.buffer()) {
+            // Lines do not go away while a driver is there.
+            let Some(state) = self.lines.get(line) else {
+                self.protocol.event_sent();
+                self.stats.forget_change();
+                continue;
+            };
+            let event = self.protocol.event(line, state.level());
+            self.send_bad_one(&event);
+            if !self.send(&event, size(&event)) {
+                return;
+            }
+            self.protocol.event_sent();
+            self.stats.events += 1;
+        }
+    }
+
+    /// Sends a malformed event before a real one, if that is asked for and does not take the last
+    /// buffer.
+    fn send_bad_one(&mut self, event: &[u8]) {
+        if self.protocol.buffers() < 2 {
+            return;
+        }
+        let Some(forgery) = self.faults.bad_event() else {
+            return;
+        };
+        let mut event = event.to_vec();
+        let lines = self.lines.count();
+        let claim = self.protocol.spoil_event(&mut event, forgery, lines);
+        if self.send(&event, claim) {
+            self.stats.bad_events += 1;
+        }
+    }
+
+    /// Fills the buffers that are left with a storm, if there is one.
+    fn send_storm(&mut self) {
+        for _ in 0..BATCH {
+            if self.protocol.buffer().is_none() {
+                return;
+            }
+            let lines = self.lines.count();
+            let Some(gust) = self.faults.gust(lines) else {
+                return;
+            };
+            let mut event = self.protocol.event(gust.line, gust.level);
+            let claim = match gust.forgery {
+                Some(forgery) => self.protocol.spoil_event(&mut event, forgery, lines),
+                None => size(&event),
+            };
+            if !self.send(&event, claim) {
+                return;
+            }
+            self.stats.storm_events += 1;
+        }
+    }
+
+    /// Puts an event into a buffer, of which it is said to fill so many bytes, and tells whether it
+    /// was sent.
+    fn send(&mut self, event: &[u8], claim: u32) -> bool {
+        let queue = self.protocol.event_queue();
+        let Some(ring) = self.rings.get_mut(queue) else {
+            return false;
+        };
+        while let Some(buffer) = self.protocol.buffer() {
+            match ring.complete(buffer, event, claim) {
+                Ok(true) => {
+                    self.protocol.drop_buffer();
+                    return true;
+                }
+                Ok(false) => return false,
+                // The next one may be better.
+                Err(violation) => {
+                    self.protocol.drop_buffer();
+                    self.stats.violation(violation);
+                }
+            }
+        }
+        false
+    }
+
+    /// Takes one buffer for events, or gives it back at once.
+    fn take_buffer(&mut self, chain: Chain) {
+        if let Err(chain) = self.protocol.take_buffer(chain, &mut self.stats) {
+            let queue = self.protocol.event_queue();
+            let ring = self.rings.get_mut(queue);
+            if let Some(Err(violation)) = ring.map(|ring| ring.complete(&chain, &[], 0)) {
+                self.stats.violation(violation);
+            }
+        }
+    }
+}
+
+/// The number of bytes as descriptors count.
+fn size(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or_default()
+}
