@@ -27,6 +27,7 @@ use super::{
 };
 use kernel::{
     prelude::*,
+    static_lock_class,
     sync::{
         atomic::{
             Atomic,
@@ -209,7 +210,10 @@ mod tests {
 
     #[test]
     fn a_queue_without_a_device_takes_no_buffer() -> Result {
-        let queue = KBox::pin_init(Queue::new(Probe { calls: 0 }), GFP_KERNEL)?;
+        let queue = KBox::pin_init(
+            Queue::new(Probe { calls: 0 }, c"kunit", static_lock_class!()),
+            GFP_KERNEL,
+        )?;
         let context = Arc::new(9, GFP_KERNEL)?;
         let buffer = Buffer::new(context, GFP_KERNEL)?;
         let mut locked = queue.lock();

@@ -23,6 +23,7 @@ use crate::{
 use kernel::{
     device,
     prelude::*,
+    static_lock_class,
     sync::Arc, //
 };
 
@@ -133,15 +134,17 @@ pub(crate) fn new(
 ) -> Result<Arc<Queue<Events>>> {
     let messages = Messages::new(dev)?;
 
+    let events = Events {
+        lines,
+        interrupts,
+        messages,
+        here: KVec::new(),
+        due: KVec::new(),
+        refused: 0,
+    };
+
     Arc::pin_init(
-        Queue::new(Events {
-            lines,
-            interrupts,
-            messages,
-            here: KVec::new(),
-            due: KVec::new(),
-            refused: 0,
-        }),
+        Queue::new(events, c"gpio_virtio::Events", static_lock_class!()),
         GFP_KERNEL,
     )
 }

@@ -175,15 +175,6 @@ impl Interrupts {
         self.lines.lock().is_selective()
     }
 
-    /// Whether the device has accepted `trigger` for a line when it was asked last.
-    pub(crate) fn is_accepted(&self, line: u16, trigger: Trigger) -> bool {
-        !self
-            .lines
-            .lock()
-            .untried(line)
-            .any(|other| other == trigger)
-    }
-
     /// What the device says to a trigger.
     pub(crate) fn answered(&self, line: u16, trigger: Trigger, answer: Result) {
         // CAST: An errno has 12 bits.

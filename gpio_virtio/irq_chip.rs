@@ -5,8 +5,8 @@
 //! What cannot wait is done in the [`interrupts`](crate::interrupts)' state. A device that has to be
 //! told what to report is told when the core lets one sleep again, before the consumer's call
 //! returns. By then that call cannot fail any more. So the device is asked beforehand: when a line's
-//! interrupt is requested, each trigger that the device has not accepted before is tried on it, and
-//! what it refuses, the consumer is refused with the device's own error.
+//! interrupt is requested, each trigger is tried on it, and what the device refuses, the consumer is
+//! refused with the device's own error.
 
 use crate::{
     abstractions::irq::{
@@ -45,24 +45,15 @@ impl Lines {
         result
     }
 
-    /// Finds out which triggers the device accepts for a line.
+    /// Finds out which triggers the device accepts for a line by now.
     fn try_triggers(&self, line: u16) -> Result {
-        let mut tried = false;
-
         for trigger in Trigger::ALL {
-            if self.interrupts.is_accepted(line, trigger) {
-                continue;
-            }
-            tried = true;
             // A refusal is for the one who wants that trigger.
             if let Err(Failure::Lost(error)) = self.ask_for(line, trigger) {
                 return Err(error);
             }
         }
-        if tried {
-            self.silence(line)?;
-        }
-        Ok(())
+        self.silence(line)
     }
 
     /// Finds out which level a line has, to know the first change from the level before.

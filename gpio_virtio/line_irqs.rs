@@ -20,39 +20,24 @@ use super::{
 };
 use core::ops::DerefMut;
 
-/// What a device has said to each trigger that it was asked for.
+/// The errno with which a device has refused each of [`Trigger::ALL`], 0 if it has not.
 #[derive(Clone, Copy, Debug, Default)]
-struct Answers {
-    /// A bit for each entry of [`Trigger::ALL`] that the device has accepted.
-    accepted: u8,
-    /// The errno with which the device has refused one, 0 if it has not.
-    refused: [u16; Trigger::ALL.len()],
-}
+struct Refusals([u16; Trigger::ALL.len()]);
 
-impl Answers {
+impl Refusals {
     fn index(trigger: Trigger) -> Option<usize> {
         Trigger::ALL.iter().position(|&other| other == trigger)
     }
 
-    fn accepts(&self, trigger: Trigger) -> bool {
-        Self::index(trigger).is_some_and(|index| self.accepted & (1 << index) != 0)
-    }
-
-    fn refusal(&self, trigger: Trigger) -> Option<u16> {
-        let errno = *self.refused.get(Self::index(trigger)?)?;
+    fn get(&self, trigger: Trigger) -> Option<u16> {
+        let errno = *self.0.get(Self::index(trigger)?)?;
         (errno != 0).then_some(errno)
     }
 
-    fn note(&mut self, trigger: Trigger, answer: Result<(), u16>) {
-        let Some(index) = Self::index(trigger) else {
-            return;
-        };
-        match answer {
-            Ok(()) => self.accepted |= 1 << index,
-            Err(_) => self.accepted &= !(1 << index),
-        }
-        if let Some(refused) = self.refused.get_mut(index) {
-            *refused = answer.err().unwrap_or(0);
+    fn set(&mut self, trigger: Trigger, refusal: Option<u16>) {
+        let place = Self::index(trigger).and_then(|index| self.0.get_mut(index));
+        if let Some(place) = place {
+            *place = refusal.unwrap_or(0);
         }
     }
 }
@@ -64,7 +49,7 @@ pub struct LineIrq {
     trigger: Trigger,
     /// What the device has been told to report, if it has to be told.
     told: Trigger,
-    answers: Answers,
+    refusals: Refusals,
     enabled: bool,
     masked: bool,
     /// An edge is to be fired when the line is unmasked.
@@ -218,7 +203,7 @@ where
     /// asked last.
     pub fn set_trigger(&mut self, line: u16, trigger: Trigger) -> Result<(), u16> {
         if let Some(line) = self.get_mut(line) {
-            if let Some(errno) = line.answers.refusal(trigger) {
+            if let Some(errno) = line.refusals.get(trigger) {
                 return Err(errno);
             }
             line.trigger = trigger;
@@ -427,18 +412,10 @@ where
         }
     }
 
-    /// The triggers that the device has not accepted for a line so far.
-    pub fn untried(&self, line: u16) -> impl Iterator<Item = Trigger> {
-        let answers = self.get(line).map(|line| line.answers).unwrap_or_default();
-        Trigger::ALL
-            .into_iter()
-            .filter(move |&trigger| !answers.accepts(trigger))
-    }
-
     /// What the device says to a trigger: an error is the errno with which it refuses it.
     pub fn answered(&mut self, line: u16, trigger: Trigger, answer: Result<(), u16>) {
         if let Some(line) = self.get_mut(line) {
-            line.answers.note(trigger, answer);
+            line.refusals.set(trigger, answer.err());
         }
     }
 

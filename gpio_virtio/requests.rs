@@ -40,6 +40,7 @@ use core::ops::ControlFlow;
 use kernel::{
     device,
     prelude::*,
+    static_lock_class,
     sync::Arc,
     time::{
         msecs_to_jiffies,
@@ -209,17 +210,18 @@ impl Requests {
     ) -> Result<Arc<Self>> {
         let free = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
         let messages = Messages::new(dev)?;
+        let commands = Commands {
+            slots: Slots::new(KVec::new()),
+            done: KVec::new(),
+            free: free.clone(),
+            interrupts,
+            messages: messages.clone(),
+            check_buffer: None,
+            check: Check::default(),
+            check_is_owed: false,
+        };
         let queue = Arc::pin_init(
-            Queue::new(Commands {
-                slots: Slots::new(KVec::new()),
-                done: KVec::new(),
-                free: free.clone(),
-                interrupts,
-                messages: messages.clone(),
-                check_buffer: None,
-                check: Check::default(),
-                check_is_owed: false,
-            }),
+            Queue::new(commands, c"gpio_virtio::Commands", static_lock_class!()),
             GFP_KERNEL,
         )?;
 

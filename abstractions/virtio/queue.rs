@@ -23,8 +23,8 @@ use kernel::{
     error::to_result,
     prelude::*,
     sync::{
-        new_spinlock_irq,
         rcu,
+        LockClassKey,
         SpinLockIrq,
         SpinLockIrqGuard, //
     },
@@ -123,14 +123,21 @@ impl<H: Handler> Queue<H> {
     };
 
     /// Makes a queue that is not attached to a device yet.
-    pub(crate) fn new(handler: H) -> impl PinInit<Self> {
+    ///
+    /// `name` and `class` are those of its lock, for lockdep: handlers of different types take
+    /// different other locks.
+    pub(crate) fn new(
+        handler: H,
+        name: &'static CStr,
+        class: Pin<&'static LockClassKey>,
+    ) -> impl PinInit<Self> {
         let inner = Inner {
             ring: Ring::Detached,
             unreturned: KVec::new(),
             handler,
         };
         pin_init!(Self {
-            inner <- new_spinlock_irq!(inner, "virtio::Queue"),
+            inner <- SpinLockIrq::new(inner, name, class),
         })
     }
 
