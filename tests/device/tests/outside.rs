@@ -166,6 +166,20 @@ fn a_loop_of_wires_comes_to_rest() {
 }
 
 #[test]
+fn a_wire_carries_the_same_level_again() {
+    let rig = Rig::new(4);
+    let mut front = rig.start();
+    let mut control = rig.control();
+    control.ask("wire 0 1");
+    for command in [DIRECTION_OUTPUT, SET_VALUE] {
+        front.command(command, 0, 1);
+        assert_eq!(control.ask("set 1 0"), "ok");
+        front.command(command, 0, 1);
+        assert_eq!(control.ask("get 1"), "ok in 1");
+    }
+}
+
+#[test]
 fn a_wire_outlives_a_driver() {
     let rig = Rig::new(4);
     let mut front = rig.start();

@@ -39,6 +39,7 @@ use crate::{
     outbox::Outbox,
     protocol::{
         Bench,
+        Drive,
         Protocol, //
     },
     ring::{
@@ -365,8 +366,16 @@ impl Core {
         let mut answer = self.protocol.execute(&chain, plan.refusal(), bench);
 
         // What the command has brought about is told before that it was carried out.
-        for (line, level) in driven {
-            self.watchers.changed(line, level);
+        for Drive {
+            line,
+            level,
+            changed,
+        } in driven
+        {
+            if changed {
+                self.watchers.changed(line, level);
+            }
+            // The other end may have had another level meanwhile.
             self.carry(line, level);
         }
         if self.protocol.owed() > 0 {

@@ -27,8 +27,19 @@ pub struct Bench<'a> {
     pub stats: &'a mut Stats,
     /// What the device is told to do wrong.
     pub faults: &'a Faults,
-    /// Gets the outputs on which the driver has changed something, with their levels.
-    pub driven: &'a mut Vec<(u16, Level)>,
+    /// Gets what the driver puts on outputs.
+    pub driven: &'a mut Vec<Drive>,
+}
+
+/// What the driver puts on an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drive {
+    /// The output.
+    pub line: u16,
+    /// Its level.
+    pub level: Level,
+    /// Whether that is something new.
+    pub changed: bool,
 }
 
 /// What goes back in a chain.

@@ -31,6 +31,7 @@ use gpio_virtio_logic::rfc::{
 use super::{
     Answer,
     Bench,
+    Drive,
     Protocol, //
 };
 use crate::{
@@ -143,16 +144,24 @@ impl Rfc {
                 {
                     bench.stats.violation(Violation::ArmedOutput);
                 }
-                if bench.lines.make_output(message.line, level) {
-                    bench.driven.push((message.line, level));
-                }
+                let changed = bench.lines.make_output(message.line, level);
+                bench.driven.push(Drive {
+                    line: message.line,
+                    level,
+                    changed,
+                });
                 Ok(0)
             }
             Kind::GetDirection => Ok(line.direction.into()),
             Kind::GetValue => Ok(line.level().into()),
             Kind::SetValue => {
-                if bench.lines.set(message.line, level) {
-                    bench.driven.push((message.line, level));
+                let changed = bench.lines.set(message.line, level);
+                if line.direction == Direction::Output {
+                    bench.driven.push(Drive {
+                        line: message.line,
+                        level,
+                        changed,
+                    });
                 }
                 Ok(level.into())
             }
