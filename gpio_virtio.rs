@@ -123,7 +123,12 @@ impl virtio::Driver for GpioVirtioDriver {
             let interrupts = Interrupts::new(lines, dev.has_feature(rfc::F_IRQ_TYPE))?;
             let limit_ms = module_parameters::timeout_ms.value();
             let requests = Requests::new(dev.as_ref(), limit_ms, interrupts.clone())?;
-            let events = events::new(dev.as_ref(), lines, interrupts.clone())?;
+            let events = events::new(
+                dev.as_ref(),
+                lines,
+                interrupts.clone(),
+                requests.queue().clone(),
+            )?;
 
             // In the order of their numbers: `rfc::EVENT_QUEUE`, `rfc::COMMAND_QUEUE`.
             dev.start([

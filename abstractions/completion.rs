@@ -97,6 +97,12 @@ impl Completion {
         unsafe { bindings::try_wait_for_completion(self.inner.get()) }
     }
 
+    /// Waits for a signal, however long that takes. May sleep.
+    pub(crate) fn wait(&self) {
+        // SAFETY: By construction `self.inner` is an initialised completion.
+        unsafe { bindings::wait_for_completion(self.inner.get()) };
+    }
+
     /// Waits for a signal until `deadline`, or until the task is killed.
     ///
     /// May sleep.

@@ -165,11 +165,12 @@ pub(crate) struct Info {
 ///
 /// # Invariants
 ///
-/// `chip` is registered with gpiolib, its data points to `ops`, and what it points to besides is in
+/// `chip` is registered with gpiolib, its data points to `shared`, and what it points to besides is in
 /// `info`. If it has interrupts, then they are those of `domain`, which is open.
 #[pin_data(PinnedDrop)]
 pub(crate) struct Registration<'bound, T: Chip> {
-    ops: T,
+    #[pin]
+    shared: Shared<T>,
     info: Info,
     domain: Option<Arc<irq::Domain>>,
     #[pin]
@@ -177,6 +178,14 @@ pub(crate) struct Registration<'bound, T: Chip> {
     #[pin]
     _pin: PhantomPinned,
     _bound: PhantomData<&'bound device::Device<device::Bound>>,
+}
+
+/// What callbacks need.
+#[pin_data]
+struct Shared<T> {
+    ops: T,
+    #[pin]
+    gate: irq::Gate,
 }
 
 // SAFETY: gpiolib may be called on any thread to remove a chip, and `T` is `Send`.
@@ -193,7 +202,7 @@ impl<'bound, T: Chip> Registration<'bound, T> {
         info: Info,
         ops: T,
     ) -> impl PinInit<Self, Error> + 'bound {
-        Self::with_irq_chip(dev, info, ops, None)
+        Self::with_irq_chip(dev, info, ops, None, |_| ())
     }
 
     /// Registers a chip whose lines can interrupt, by way of `domain`.
@@ -208,7 +217,8 @@ impl<'bound, T: Chip> Registration<'bound, T> {
     where
         T: InterruptChip,
     {
-        Self::with_irq_chip(dev, info, ops, Some((irq::Callbacks::<T>::CHIP, domain)))
+        let irq = Some((irq::Callbacks::<T>::CHIP, domain));
+        Self::with_irq_chip(dev, info, ops, irq, T::opened)
     }
 
     fn with_irq_chip(
@@ -216,11 +226,17 @@ impl<'bound, T: Chip> Registration<'bound, T> {
         info: Info,
         ops: T,
         irq: Option<(&'static bindings::irq_chip, Arc<irq::Domain>)>,
+        opened: fn(&T),
     ) -> impl PinInit<Self, Error> + 'bound {
         let (irq_chip, domain) = irq.unzip();
 
-        try_pin_init!(&this in Self {
+        let shared = pin_init!(Shared {
             ops,
+            gate <- irq::Gate::new(),
+        });
+
+        try_pin_init!(&this in Self {
+            shared <- shared,
             info,
             domain,
             _pin: PhantomPinned,
@@ -228,9 +244,9 @@ impl<'bound, T: Chip> Registration<'bound, T> {
             chip <- Opaque::try_ffi_init(move |chip: *mut bindings::gpio_chip| {
                 // SAFETY: `this` is the value under construction, in its final place; these fields
                 // are initialised, as they come first.
-                let (ops, info, domain) = unsafe {
+                let (shared, info, domain) = unsafe {
                     (
-                        &raw const (*this.as_ptr()).ops,
+                        &(*this.as_ptr()).shared,
                         &(*this.as_ptr()).info,
                         &(*this.as_ptr()).domain,
                     )
@@ -261,11 +277,14 @@ impl<'bound, T: Chip> Registration<'bound, T> {
                     }
                 }
 
-                // INVARIANT: If this succeeds the chip is registered, and its data is `ops`.
+                // INVARIANT: If this succeeds the chip is registered, and its data is `shared`.
                 //
                 // SAFETY: `chip` is set up, and stays where it is until it is removed.
                 to_result(unsafe {
-                    own_bindings::gpio_virtio_gpiochip_add_data(chip, ops.cast_mut().cast())
+                    own_bindings::gpio_virtio_gpiochip_add_data(
+                        chip,
+                        ptr::from_ref(shared).cast_mut().cast(),
+                    )
                 })?;
 
                 if let Some(domain) = domain {
@@ -275,8 +294,9 @@ impl<'bound, T: Chip> Registration<'bound, T> {
                     // chip is removed; `drop()` closes it before.
                     unsafe { domain.open((*chip).irq.domain) }.inspect_err(|_| {
                         // SAFETY: The chip is registered.
-                        unsafe { Self::remove(&*ops, chip) };
+                        unsafe { Self::remove(shared, chip) };
                     })?;
+                    opened(&shared.ops);
                 }
                 Ok::<_, Error>(())
             }),
@@ -288,12 +308,19 @@ impl<'bound, T: Chip> Registration<'bound, T> {
     /// # Safety
     ///
     /// The chip must be registered, and nothing may fire its interrupts any more.
-    unsafe fn remove(ops: &T, chip: *mut bindings::gpio_chip) {
+    unsafe fn remove(shared: &Shared<T>, chip: *mut bindings::gpio_chip) {
         // gpiochip_remove() waits for operations that run: they must not wait for ever.
-        ops.shut_down();
+        shared.ops.shut_down();
 
         // SAFETY: By the requirement of this function.
         unsafe { bindings::gpiochip_remove(chip) };
+
+        // Operations of interrupts that sleep are not waited for by that. The interrupts are gone, so
+        // after a grace period there are none but those in the gate.
+        //
+        // SAFETY: May be called where one may sleep, as here.
+        unsafe { bindings::synchronize_rcu() };
+        shared.gate.wait_until_empty();
     }
 }
 
@@ -306,20 +333,39 @@ impl<T: Chip> PinnedDrop for Registration<'_, T> {
         }
 
         // SAFETY: By the type invariant the chip is registered, and its domain was closed above.
-        unsafe { Self::remove(&self.ops, self.chip.get()) };
+        unsafe { Self::remove(&self.shared, self.chip.get()) };
     }
+}
+
+/// Finds what callbacks need.
+///
+/// # Safety
+///
+/// `chip` must be one that a `Registration<T>` has registered, or is registering. The reference must
+/// not be used after the registration is freed.
+unsafe fn shared<'a, T: Chip>(chip: *mut bindings::gpio_chip) -> &'a Shared<T> {
+    // SAFETY: By the requirement of this function, and the invariant of `Registration`.
+    unsafe { &*bindings::gpiochip_get_data(chip).cast() }
 }
 
 /// Finds the implementation behind a chip.
 ///
 /// # Safety
 ///
-/// `chip` must be one that a `Registration<T>` has registered, or is registering. The reference must
-/// not be used after the chip was removed.
+/// As for [`shared`].
 pub(super) unsafe fn ops<'a, T: Chip>(chip: *mut bindings::gpio_chip) -> &'a T {
-    // SAFETY: By the requirement of this function, and the invariant of `Registration`, the data
-    // points to a `T` that lives until the chip was removed.
-    unsafe { &*bindings::gpiochip_get_data(chip).cast::<T>() }
+    // SAFETY: By the requirement of this function.
+    unsafe { &shared(chip).ops }
+}
+
+/// Finds the gate of a chip.
+///
+/// # Safety
+///
+/// As for [`shared`].
+pub(super) unsafe fn gate<'a, T: Chip>(chip: *mut bindings::gpio_chip) -> &'a irq::Gate {
+    // SAFETY: By the requirement of this function.
+    unsafe { &shared::<T>(chip).gate }
 }
 
 /// The C callbacks of a [`Chip`].

@@ -14,11 +14,13 @@
 #include <linux/platform_device.h>
 #include <linux/preempt.h>
 #include <linux/ratelimit.h>
+#include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_pci.h>
+#include <linux/workqueue.h>
 
 #include "helpers.h"
 
@@ -27,12 +29,15 @@ void gpio_virtio_ratelimit_init(struct ratelimit_state *state)
 	ratelimit_default_init(state);
 }
 
-/* Whether the caller may sleep, as far as the kernel knows. */
+/*
+ * Whether the caller may sleep, as far as the kernel knows: without CONFIG_PREEMPT_COUNT
+ * it does not know of spinlocks.
+ */
 bool gpio_virtio_may_sleep(void)
 {
-	if (IS_ENABLED(CONFIG_PREEMPT_COUNT))
-		return preemptible();
-	return in_task() && !irqs_disabled();
+	if (!in_task() || irqs_disabled() || softirq_count() || rcu_preempt_depth())
+		return false;
+	return !IS_ENABLED(CONFIG_PREEMPT_COUNT) || preemptible();
 }
 
 void gpio_virtio_raw_spin_lock_init(raw_spinlock_t *lock, const char *name,
@@ -45,27 +50,39 @@ void gpio_virtio_raw_spin_lock_init(raw_spinlock_t *lock, const char *name,
 #endif
 }
 
-unsigned long gpio_virtio_raw_spin_lock_irqsave(raw_spinlock_t *lock)
+/*
+ * These count how often interrupts were turned off, so that locks can be given
+ * back in any order.
+ */
+void gpio_virtio_raw_spin_lock(raw_spinlock_t *lock)
 {
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(lock, flags);
-	return flags;
+	raw_spin_lock_irq_disable(lock);
 }
 
-bool gpio_virtio_raw_spin_trylock_irqsave(raw_spinlock_t *lock, unsigned long *flags)
+bool gpio_virtio_raw_spin_trylock(raw_spinlock_t *lock)
 {
-	return raw_spin_trylock_irqsave(lock, *flags);
+	return raw_spin_trylock_irq_disable(lock);
 }
 
-void gpio_virtio_raw_spin_unlock_irqrestore(raw_spinlock_t *lock, unsigned long flags)
+void gpio_virtio_raw_spin_unlock(raw_spinlock_t *lock)
 {
-	raw_spin_unlock_irqrestore(lock, flags);
+	raw_spin_unlock_irq_enable(lock);
 }
 
 void gpio_virtio_assert_raw_spin_locked(raw_spinlock_t *lock)
 {
 	lockdep_assert_held(lock);
+}
+
+/* One lock class for all of them: none of our work waits for another. */
+void gpio_virtio_init_work(struct work_struct *work, work_func_t func)
+{
+	INIT_WORK(work, func);
+}
+
+void gpio_virtio_queue_work(struct work_struct *work)
+{
+	queue_work(system_dfl_wq, work);
 }
 
 /* The macro behind this has a lock class of its own for each place it is used in. */

@@ -8,6 +8,7 @@
 #include <linux/gpio/driver.h>
 #include <linux/spinlock_types.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 
 struct ratelimit_state;
 struct virtio_device;
@@ -20,10 +21,13 @@ bool gpio_virtio_may_sleep(void);
 
 void gpio_virtio_raw_spin_lock_init(raw_spinlock_t *lock, const char *name,
 				    struct lock_class_key *key);
-unsigned long gpio_virtio_raw_spin_lock_irqsave(raw_spinlock_t *lock);
-bool gpio_virtio_raw_spin_trylock_irqsave(raw_spinlock_t *lock, unsigned long *flags);
-void gpio_virtio_raw_spin_unlock_irqrestore(raw_spinlock_t *lock, unsigned long flags);
+void gpio_virtio_raw_spin_lock(raw_spinlock_t *lock);
+bool gpio_virtio_raw_spin_trylock(raw_spinlock_t *lock);
+void gpio_virtio_raw_spin_unlock(raw_spinlock_t *lock);
 void gpio_virtio_assert_raw_spin_locked(raw_spinlock_t *lock);
+
+void gpio_virtio_init_work(struct work_struct *work, work_func_t func);
+void gpio_virtio_queue_work(struct work_struct *work);
 
 int gpio_virtio_gpiochip_add_data(struct gpio_chip *gc, void *data);
 

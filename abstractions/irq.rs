@@ -12,7 +12,12 @@
 
 use super::{
     bindings as own_bindings,
-    gpio, //
+    completion::Completion,
+    gpio,
+    raw_spinlock::{
+        new_raw_spinlock,
+        RawSpinLock, //
+    },
 };
 use core::{
     marker::PhantomData,
@@ -88,9 +93,73 @@ pub(crate) trait InterruptChip: gpio::Chip {
     /// Brings the hardware to where the atomic operations want it to be. May sleep.
     ///
     /// Called after them, when the raw spinlock is released, before the consumer's call returns;
-    /// concurrently for one line if several consumers share it. Left out if the consumer's call came
-    /// from where one cannot sleep; then it is made up for by the next one.
+    /// concurrently for one line if several consumers share it.
     fn sync_irq(&self, offset: u32);
+
+    /// As [`sync_irq`](Self::sync_irq), but the consumer's call came from where one cannot sleep: it
+    /// has to be done later. Atomic.
+    fn sync_irq_later(&self, offset: u32);
+
+    /// The chip is registered: what [`Domain::fire`] did not fire before can be fired now.
+    fn opened(&self);
+}
+
+/// Counts those who are in an operation that sleeps.
+///
+/// gpiolib waits for operations of the chip, and the interrupt core for those that are atomic. For
+/// the ones that sleep nobody waits when a chip is removed and its interrupts are taken from their
+/// consumers.
+#[pin_data]
+pub(super) struct Gate {
+    #[pin]
+    state: RawSpinLock<GateState>,
+    #[pin]
+    empty: Completion,
+}
+
+struct GateState {
+    inside: usize,
+    closing: bool,
+}
+
+impl Gate {
+    pub(super) fn new() -> impl PinInit<Self> {
+        let state = GateState {
+            inside: 0,
+            closing: false,
+        };
+        pin_init!(Self {
+            state <- new_raw_spinlock!(state, "irq::Gate"),
+            empty <- Completion::new(),
+        })
+    }
+
+    fn enter(&self) {
+        self.state.lock().inside += 1;
+    }
+
+    fn leave(&self) {
+        let mut state = self.state.lock();
+        state.inside -= 1;
+        // Under the lock: whoever waits must not be gone before this is through.
+        if state.closing && state.inside == 0 {
+            self.empty.signal();
+        }
+    }
+
+    /// Waits until nobody is inside. Nobody must come in any more.
+    pub(super) fn wait_until_empty(&self) {
+        let mut state = self.state.lock();
+        state.closing = true;
+        let busy = state.inside > 0;
+        drop(state);
+
+        if busy {
+            self.empty.wait();
+            // The one who signalled has the lock.
+            drop(self.state.lock());
+        }
+    }
 }
 
 /// The interrupts of a chip: from a line's number to those who wait for it.
@@ -157,8 +226,8 @@ impl Domain {
 /// The C callbacks of an [`InterruptChip`].
 ///
 /// The interrupt core calls them with an interrupt of a chip that a
-/// [`Registration`](gpio::Registration) of `T` has registered, and gpiolib does not remove the chip
-/// while there are any.
+/// [`Registration`](gpio::Registration) of `T` has registered. It calls those that are atomic with the
+/// interrupt's lock held, which gpiolib takes to dispose of the interrupt before it removes the chip.
 pub(super) struct Callbacks<T>(PhantomData<T>);
 
 impl<T: InterruptChip> Callbacks<T> {
@@ -174,12 +243,45 @@ impl<T: InterruptChip> Callbacks<T> {
         irq_unmask: Some(Self::unmask),
         irq_bus_sync_unlock: Some(Self::bus_sync_unlock),
         irq_print_chip: Some(Self::print_chip),
-        // There is nothing to be told for a line to wake the system: its reports come by an
-        // interrupt of the bus. CAST: The flags have fewer than 32 bits.
+        // No driver can say which interrupt of the bus its reports come by, so there is nothing to be
+        // done for a line to wake the system; but consumers whose users want it must not fail. CAST: The flags have fewer than 32 bits.
         flags: (bindings::IRQCHIP_IMMUTABLE | bindings::IRQCHIP_SKIP_SET_WAKE) as c_ulong,
         // SAFETY: All fields are pointers, which may be NULL, or numbers.
         ..unsafe { core::mem::zeroed() }
     };
+
+    /// Runs an operation that may sleep, unless the chip is being removed.
+    ///
+    /// # Safety
+    ///
+    /// `data` must be, or have been, an interrupt of a chip that a `Registration<T>` has registered.
+    unsafe fn in_gate<R>(
+        data: *mut bindings::irq_data,
+        operation: impl FnOnce(*mut bindings::gpio_chip, &T, u32) -> R,
+    ) -> Option<R> {
+        let rcu = rcu::read_lock();
+        // gpiolib clears this when it disposes of the interrupt.
+        //
+        // SAFETY: By the requirement of this function `data` is valid.
+        let chip: *mut bindings::gpio_chip =
+            unsafe { (&raw const (*data).chip_data).read_volatile() }.cast();
+        if chip.is_null() {
+            return None;
+        }
+        // SAFETY: The chip was not disposed of before the read-side critical section began. A
+        // registration is freed only a grace period after that.
+        let gate = unsafe { gpio::gate::<T>(chip) };
+        gate.enter();
+        drop(rcu);
+
+        // SAFETY: Who removes the chip waits until nobody is in the gate before it frees anything.
+        // CAST: The number of a line has 16 bits.
+        let (ops, offset) = unsafe { (gpio::ops::<T>(chip), (*data).hwirq as u32) };
+        let result = operation(chip, ops, offset);
+
+        gate.leave();
+        Some(result)
+    }
 
     /// The chip, its operations, and the line that an interrupt is of.
     ///
@@ -198,12 +300,9 @@ impl<T: InterruptChip> Callbacks<T> {
 
     /// # Safety
     ///
-    /// As for [`Self::parts`]; the interrupt's domain keeps the chip from being removed meanwhile.
+    /// As for [`Self::in_gate`].
     unsafe extern "C" fn request_resources(data: *mut bindings::irq_data) -> c_int {
-        // SAFETY: By the requirement of this function.
-        let (chip, ops, offset) = unsafe { Self::parts(data) };
-
-        from_result(|| {
+        let request = |chip, ops: &T, offset| {
             // An output cannot be an interrupt, nor become one as long as this is in force.
             //
             // SAFETY: The chip is registered.
@@ -212,7 +311,12 @@ impl<T: InterruptChip> Callbacks<T> {
             ops.request_irq(offset).inspect_err(|_| {
                 // SAFETY: This undoes what succeeded above.
                 unsafe { bindings::gpiochip_relres_irq(chip, offset) };
-            })?;
+            })
+        };
+
+        from_result(|| {
+            // SAFETY: By the requirement of this function.
+            unsafe { Self::in_gate(data, request) }.ok_or(ENODEV)??;
             Ok(0)
         })
     }
@@ -230,7 +334,7 @@ impl<T: InterruptChip> Callbacks<T> {
 
     /// # Safety
     ///
-    /// As for [`Self::parts`]; the interrupt's domain keeps the chip from being removed meanwhile.
+    /// As for [`Self::parts`]; the interrupt's lock keeps it from being disposed of meanwhile.
     unsafe extern "C" fn set_type(data: *mut bindings::irq_data, flow_type: c_uint) -> c_int {
         // SAFETY: By the requirement of this function.
         let (_, ops, offset) = unsafe { Self::parts(data) };
@@ -245,7 +349,7 @@ impl<T: InterruptChip> Callbacks<T> {
 
     /// # Safety
     ///
-    /// As for [`Self::parts`]; the interrupt's domain keeps the chip from being removed meanwhile.
+    /// As for [`Self::parts`]; the interrupt's lock keeps it from being disposed of meanwhile.
     unsafe extern "C" fn enable(data: *mut bindings::irq_data) {
         // SAFETY: By the requirement of this function.
         let (chip, ops, offset) = unsafe { Self::parts(data) };
@@ -257,7 +361,7 @@ impl<T: InterruptChip> Callbacks<T> {
 
     /// # Safety
     ///
-    /// As for [`Self::parts`]; the interrupt's domain keeps the chip from being removed meanwhile.
+    /// As for [`Self::parts`]; the interrupt's lock keeps it from being disposed of meanwhile.
     unsafe extern "C" fn disable(data: *mut bindings::irq_data) {
         // SAFETY: By the requirement of this function.
         let (chip, ops, offset) = unsafe { Self::parts(data) };
@@ -269,7 +373,7 @@ impl<T: InterruptChip> Callbacks<T> {
 
     /// # Safety
     ///
-    /// As for [`Self::parts`]; the interrupt's domain keeps the chip from being removed meanwhile.
+    /// As for [`Self::parts`]; the interrupt's lock keeps it from being disposed of meanwhile.
     unsafe extern "C" fn mask(data: *mut bindings::irq_data) {
         // SAFETY: By the requirement of this function.
         let (_, ops, offset) = unsafe { Self::parts(data) };
@@ -279,7 +383,7 @@ impl<T: InterruptChip> Callbacks<T> {
 
     /// # Safety
     ///
-    /// As for [`Self::parts`]; the interrupt's domain keeps the chip from being removed meanwhile.
+    /// As for [`Self::parts`]; the interrupt's lock keeps it from being disposed of meanwhile.
     unsafe extern "C" fn unmask(data: *mut bindings::irq_data) {
         // SAFETY: By the requirement of this function.
         let (_, ops, offset) = unsafe { Self::parts(data) };
@@ -289,19 +393,20 @@ impl<T: InterruptChip> Callbacks<T> {
 
     /// # Safety
     ///
-    /// As for [`Self::parts`]; the interrupt's domain keeps the chip from being removed meanwhile.
+    /// As for [`Self::in_gate`].
     unsafe extern "C" fn bus_sync_unlock(data: *mut bindings::irq_data) {
         // There are drivers that disable their interrupt in its hard handler, as they may where the
         // chip is a fast one.
         //
         // SAFETY: May be called anywhere.
-        if !unsafe { own_bindings::gpio_virtio_may_sleep() } {
-            return;
-        }
-        // SAFETY: By the requirement of this function.
-        let (_, ops, offset) = unsafe { Self::parts(data) };
+        let may_sleep = unsafe { own_bindings::gpio_virtio_may_sleep() };
+        let sync = |_, ops: &T, offset| match may_sleep {
+            true => ops.sync_irq(offset),
+            false => ops.sync_irq_later(offset),
+        };
 
-        ops.sync_irq(offset);
+        // SAFETY: By the requirement of this function.
+        unsafe { Self::in_gate(data, sync) };
     }
 
     /// # Safety

@@ -89,8 +89,11 @@ impl<W: Work> IrqWork<W> {
 #[pinned_drop]
 impl<W: Work> PinnedDrop for IrqWork<W> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariant the work is initialised. Nobody can queue it any more: this
-        // has the only reference.
+        // This waits as long as the work runs, or is queued again by itself: a work has to stop doing
+        // so at some time.
+        //
+        // SAFETY: By the type invariant the work is initialised. Nobody else can queue it any more:
+        // this has the only reference but for that of the work when it runs.
         unsafe { bindings::irq_work_sync(self.work.get()) };
     }
 }

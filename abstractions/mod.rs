@@ -7,6 +7,7 @@
 
 mod bindings;
 pub(crate) mod completion;
+pub(crate) mod deferred;
 pub(crate) mod gpio;
 pub(crate) mod irq;
 pub(crate) mod irq_work;

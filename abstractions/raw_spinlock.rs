@@ -35,15 +35,14 @@ macro_rules! new_raw_spinlock {
 }
 pub(crate) use new_raw_spinlock;
 
-/// The backend of [`RawSpinLock`]: `raw_spin_lock_irqsave()` and its like.
+/// The backend of [`RawSpinLock`]: `raw_spin_lock_irq_disable()` and its like.
 pub(crate) struct RawSpinLockBackend;
 
 // SAFETY: A `raw_spinlock_t` has one owner at a time. `relock()` is the default one, which locks as
 // `lock()` does.
 unsafe impl Backend for RawSpinLockBackend {
     type State = raw_spinlock_t;
-    /// The state of the interrupts before.
-    type GuardState = c_ulong;
+    type GuardState = ();
 
     unsafe fn init(ptr: *mut Self::State, name: *const c_char, key: *mut lock_class_key) {
         // SAFETY: By the requirements of this function `ptr` can be written to, and the other two
@@ -53,20 +52,17 @@ unsafe impl Backend for RawSpinLockBackend {
 
     unsafe fn lock(ptr: *mut Self::State) -> Self::GuardState {
         // SAFETY: By the requirement of this function the lock is initialised.
-        unsafe { bindings::gpio_virtio_raw_spin_lock_irqsave(ptr) }
+        unsafe { bindings::gpio_virtio_raw_spin_lock(ptr) }
     }
 
     unsafe fn try_lock(ptr: *mut Self::State) -> Option<Self::GuardState> {
-        let mut flags = 0;
-
         // SAFETY: By the requirement of this function the lock is initialised.
-        unsafe { bindings::gpio_virtio_raw_spin_trylock_irqsave(ptr, &mut flags) }.then_some(flags)
+        unsafe { bindings::gpio_virtio_raw_spin_trylock(ptr) }.then_some(())
     }
 
-    unsafe fn unlock(ptr: *mut Self::State, guard_state: &Self::GuardState) {
-        // SAFETY: By the requirement of this function the caller owns the lock; the state is the one
-        // that taking it returned.
-        unsafe { bindings::gpio_virtio_raw_spin_unlock_irqrestore(ptr, *guard_state) }
+    unsafe fn unlock(ptr: *mut Self::State, _guard_state: &Self::GuardState) {
+        // SAFETY: By the requirement of this function the caller owns the lock.
+        unsafe { bindings::gpio_virtio_raw_spin_unlock(ptr) }
     }
 
     unsafe fn assert_is_held(ptr: *mut Self::State) {

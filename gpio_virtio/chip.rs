@@ -4,18 +4,16 @@
 
 use crate::{
     abstractions::{
+        deferred::Deferred,
         gpio::{
             Chip,
             Direction, //
         },
-        irq_work::IrqWork,
         virtio::Queue, //
     },
     events::Events,
-    interrupts::{
-        Interrupts,
-        MakeUp, //
-    },
+    interrupts::Interrupts,
+    irq_chip::Teller,
     requests::{
         Failure,
         Requests, //
@@ -27,27 +25,21 @@ use crate::{
 };
 use core::ops::ControlFlow;
 use kernel::{
-    new_mutex,
     prelude::*,
     sync::{
         atomic::{
             Atomic,
             Relaxed, //
         },
-        Arc,
-        Mutex, //
+        Arc, //
     },
 };
 
 /// The lines of one device.
 pub(crate) struct Lines {
-    pub(crate) requests: Arc<Requests>,
+    requests: Arc<Requests>,
     pub(crate) interrupts: Arc<Interrupts>,
-    pub(crate) events: Arc<Queue<Events>>,
-    /// Fires what could not be fired when it came.
-    pub(crate) make_up: Pin<KBox<IrqWork<MakeUp>>>,
-    /// Held by the one who tells the device what to report.
-    pub(crate) telling: Pin<KBox<Mutex<()>>>,
+    pub(crate) teller: Pin<KBox<Deferred<Teller>>>,
     /// The directions that the device had told before gpiolib asked for them, one by one.
     told: KVec<Atomic<i8>>,
 }
@@ -75,12 +67,7 @@ impl Lines {
         slots: usize,
     ) -> Result<Self> {
         let mut told = KVec::with_capacity(usize::from(lines), GFP_KERNEL)?;
-        let telling = KBox::pin_init(new_mutex!((), "gpio_virtio::telling"), GFP_KERNEL)?;
-        let make_up = MakeUp {
-            interrupts: interrupts.clone(),
-            commands: requests.queue().clone(),
-        };
-        let make_up = KBox::pin_init(IrqWork::new(make_up), GFP_KERNEL)?;
+        let teller = Teller::new(requests.clone(), interrupts.clone(), events)?;
 
         requests.run_for_all(Command::GetDirection, lines, slots, |result| {
             let direction = match result {
@@ -102,9 +89,7 @@ impl Lines {
         Ok(Self {
             requests,
             interrupts,
-            events,
-            make_up,
-            telling,
+            teller,
             told,
         })
     }

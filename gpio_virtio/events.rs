@@ -15,6 +15,10 @@ use crate::{
     },
     interrupts::Interrupts,
     messages::Messages,
+    requests::{
+        self,
+        Commands, //
+    },
     rfc::{
         self,
         RawMessage, //
@@ -36,6 +40,8 @@ const CHUNK: usize = 64;
 pub(crate) struct Events {
     lines: u16,
     interrupts: Arc<Interrupts>,
+    /// Where the device is asked for levels.
+    commands: Arc<Queue<Commands>>,
     messages: Arc<Messages>,
     /// Buffers that are here and not with the device. There is room for all of them.
     here: KVec<EventBuffer>,
@@ -51,42 +57,45 @@ impl Handler for Events {
     type Context = ();
 
     fn returned(queue: &Queue<Self>) {
-        let mut locked = queue.lock();
-        let mut refused = None;
+        take_note(queue);
+        queue.lock().fire_due();
+    }
+}
 
-        // Another call may be between its two halves. What it has found comes first.
-        locked.fire_due();
+/// Takes note of the reports that are there, and gives the buffers back. The lines that are due are
+/// to be fired afterwards.
+fn take_note(queue: &Queue<Events>) {
+    let mut locked = queue.lock();
+    let mut refused = None;
 
-        // None goes back before all are here: a device that returns each at once would keep this
-        // processor here for ever.
-        while let Some((buffer, written)) = locked.take() {
-            match rfc::check_event(locked.lines, written, buffer.read()) {
-                Ok((line, level)) => {
-                    if locked.interrupts.report(line, level) {
-                        // There is room for it.
-                        let _ = locked.due.push_within_capacity(line);
-                    }
-                }
-                Err(error) => {
-                    locked.refused = locked.refused.wrapping_add(1);
-                    refused = Some(error);
+    // None goes back before all are here: a device that returns each at once would keep this
+    // processor here for ever.
+    while let Some((buffer, written)) = locked.take() {
+        match rfc::check_event(locked.lines, written, buffer.read()) {
+            Ok((line, level)) => {
+                if locked.interrupts.report(line, level)
+                    && locked.due.push_within_capacity(line).is_err()
+                {
+                    // There is room for all, unless somebody else has just taken note of as many.
+                    locked.fire_due();
+                    let _ = locked.due.push_within_capacity(line);
                 }
             }
-            if locked.here.push_within_capacity(buffer).is_err() {
-                break;
+            Err(error) => {
+                locked.refused = locked.refused.wrapping_add(1);
+                refused = Some(error);
             }
         }
-        submit_some(&mut locked, usize::MAX);
-        locked.notify();
-
-        let mut locked = queue.lock();
-        locked.fire_due();
-
-        if let Some(error) = refused {
-            let messages = locked.messages.clone();
-            drop(locked);
-            messages.warn(fmt!("refused: {error}"));
+        if locked.here.push_within_capacity(buffer).is_err() {
+            break;
         }
+    }
+    submit_some(&mut locked, usize::MAX);
+    let messages = locked.messages.clone();
+    locked.notify();
+
+    if let Some(error) = refused {
+        messages.warn(fmt!("refused: {error}"));
     }
 }
 
@@ -101,8 +110,12 @@ impl Events {
     /// The lock is held meanwhile. That keeps the reports in order, and nobody from waiting: no
     /// handler has to do with this queue.
     fn fire_due(&mut self) {
+        let mut check = false;
         for line in self.due.drain_all() {
-            self.interrupts.fire(line);
+            check |= self.interrupts.fire(line);
+        }
+        if check {
+            requests::start_check(&self.commands);
         }
     }
 }
@@ -121,9 +134,17 @@ fn submit_some(queue: &mut LockedQueue<'_, Events>, count: usize) {
     }
 }
 
-/// Takes note of all reports that are there by now.
-pub(crate) fn settle(queue: &Queue<Events>) {
-    Events::returned(queue);
+/// Takes note of all reports that are there by now, before something else is told to the device.
+///
+/// Returns whether lines are due: [`fire_due`] fires them.
+pub(crate) fn settle(queue: &Queue<Events>) -> bool {
+    take_note(queue);
+    !queue.lock().due.is_empty()
+}
+
+/// Fires the lines that are due since [`settle`].
+pub(crate) fn fire_due(queue: &Queue<Events>) {
+    queue.lock().fire_due();
 }
 
 /// Makes the event queue of a device with `lines` lines.
@@ -131,12 +152,14 @@ pub(crate) fn new(
     dev: &device::Device,
     lines: u16,
     interrupts: Arc<Interrupts>,
+    commands: Arc<Queue<Commands>>,
 ) -> Result<Arc<Queue<Events>>> {
     let messages = Messages::new(dev)?;
 
     let events = Events {
         lines,
         interrupts,
+        commands,
         messages,
         here: KVec::new(),
         due: KVec::new(),

@@ -23,9 +23,13 @@ use crate::{
         },
         virtio::Queue,
     },
+    events::{
+        self,
+        Events, //
+    },
     line_irqs::{
-        Change,
         Counts,
+        Finished,
         LineIrq,
         LineIrqs, //
     },
@@ -83,18 +87,25 @@ impl Interrupts {
         self.lines.lock().report(line, level)
     }
 
-    /// Fires a line, if it is still to be fired.
-    pub(crate) fn fire(&self, line: u16) {
+    /// Fires a line, if it is still to be fired. Returns whether a [check](requests::start_check) may
+    /// have become due by that.
+    pub(crate) fn fire(&self, line: u16) -> bool {
         let begun = self.lines.lock().begin(line);
 
-        if begun {
-            self.call_handlers(line);
-        }
+        begun && self.call_handlers(line)
     }
 
-    fn call_handlers(&self, line: u16) {
-        if !self.domain.fire(line.into()) {
-            self.lines.lock().cancel(line);
+    fn call_handlers(&self, line: u16) -> bool {
+        loop {
+            if !self.domain.fire(line.into()) {
+                self.lines.lock().cancel(line);
+                return false;
+            }
+            match self.lines.lock().finish(line) {
+                Finished::Again => (),
+                Finished::Check => return true,
+                Finished::Done => return false,
+            }
         }
     }
 
@@ -118,15 +129,11 @@ impl Interrupts {
         self.lines.lock().put_back_check(line);
     }
 
-    /// The device has said what level a line has, or not; see [`LineIrqs::checked`].
+    /// The device has said what level a line has, or not; see [`LineIrqs::checked`]. The next check
+    /// is to be started then.
     pub(crate) fn checked(&self, line: u16, epoch: u32, level: Option<Level>) {
-        let due = match level {
-            Some(level) => self.lines.lock().checked(line, epoch, level),
-            None => {
-                self.lines.lock().check_failed(line);
-                false
-            }
-        };
+        let due = self.lines.lock().checked(line, epoch, level);
+
         if due {
             self.fire(line);
         }
@@ -142,12 +149,18 @@ impl Interrupts {
         self.lines.lock().learn(line, epoch, level);
     }
 
-    /// Sets what fires; see [`LineIrqs::set_trigger`].
-    pub(crate) fn set_trigger(&self, line: u16, trigger: Trigger) -> Result {
+    /// Sets what fires. Returns whether there is something to make up for; see
+    /// [`LineIrqs::set_trigger`].
+    pub(crate) fn set_trigger(&self, line: u16, trigger: Trigger) -> Result<bool> {
         self.lines
             .lock()
             .set_trigger(line, trigger)
             .map_err(|errno| Error::from_errno(-i32::from(errno)))
+    }
+
+    /// The chip is there now. Returns whether there is something to make up for.
+    pub(crate) fn opened(&self) -> bool {
+        self.lines.lock().opened()
     }
 
     /// Turns a line on. Returns whether there is something to make up for.
@@ -183,19 +196,34 @@ impl Interrupts {
         self.lines.lock().answered(line, trigger, answer);
     }
 
-    /// What the device is to be told about a line, if anything.
-    pub(crate) fn change(&self, line: u16) -> Option<Change> {
+    /// What the device is to be told about a line; see [`LineIrqs::change`].
+    pub(crate) fn change(&self, line: u16) -> Option<Trigger> {
         self.lines.lock().change(line)
     }
 
-    /// From now on, reports of a line are taken to be of `trigger`.
-    pub(crate) fn tell(&self, line: u16, trigger: Trigger) {
-        self.lines.lock().tell(line, trigger);
+    /// Whether the device has been told nothing about a line.
+    pub(crate) fn is_silent(&self, line: u16) -> bool {
+        self.lines.lock().is_silent(line)
+    }
+
+    /// The device is being told something about a line.
+    pub(crate) fn is_being_told(&self, line: u16) {
+        self.lines.lock().is_being_told(line);
     }
 
     /// The device has been told. Returns whether there is something to make up for.
-    pub(crate) fn was_told(&self, line: u16) -> bool {
-        self.lines.lock().was_told(line)
+    pub(crate) fn was_told(&self, line: u16, trigger: Trigger) -> bool {
+        self.lines.lock().was_told(line, trigger)
+    }
+
+    /// The device cannot be told about a line now.
+    pub(crate) fn want_sync(&self, line: u16) {
+        self.lines.lock().want_sync(line);
+    }
+
+    /// A line about which the device is to be told something.
+    pub(crate) fn next_sync(&self) -> Option<u16> {
+        self.lines.lock().next_sync()
     }
 }
 
@@ -205,6 +233,7 @@ const BUDGET: usize = 64;
 /// Makes up for what was not fired when it came.
 pub(crate) struct MakeUp {
     pub(crate) interrupts: Arc<Interrupts>,
+    pub(crate) events: Arc<Queue<Events>>,
     pub(crate) commands: Arc<Queue<Commands>>,
 }
 
@@ -212,12 +241,14 @@ impl Work for MakeUp {
     fn run(work: &IrqWork<Self>) {
         let Self {
             interrupts,
+            events,
             commands,
         } = work.inner();
 
-        requests::start_check(commands);
+        events::fire_due(events);
         for _ in 0..BUDGET {
             if !interrupts.fire_latched() {
+                requests::start_check(commands);
                 return;
             }
         }

@@ -3,35 +3,96 @@
 //! The interrupt chip: turns what the interrupt core wants into state, and into commands.
 //!
 //! What cannot wait is done in the [`interrupts`](crate::interrupts)' state. A device that has to be
-//! told what to report is told when the core lets one sleep again, before the consumer's call
+//! told what to report is told, by the [`Teller`], when the core lets one sleep again, before the consumer's call
 //! returns. By then that call cannot fail any more. So the device is asked beforehand: when a line's
 //! interrupt is requested, each trigger is tried on it, and what the device refuses, the consumer is
 //! refused with the device's own error.
 
 use crate::{
-    abstractions::irq::{
-        InterruptChip,
-        Trigger, //
+    abstractions::{
+        deferred::{
+            Deferred,
+            Job, //
+        },
+        irq::{
+            InterruptChip,
+            Trigger, //
+        },
+        irq_work::IrqWork,
+        virtio::Queue, //
     },
     chip::Lines,
-    events,
-    line_irqs::Change,
-    requests::Failure,
+    events::{
+        self,
+        Events, //
+    },
+    interrupts::{
+        Interrupts,
+        MakeUp, //
+    },
+    requests::{
+        Failure,
+        Requests, //
+    },
     rfc::{
         Command,
         Level, //
     },
 };
-use kernel::prelude::*;
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    },
+};
 
 /// The number of a line: gpiolib keeps offsets below the number of lines, which has 16 bits.
 const fn line(offset: u32) -> u16 {
     offset as u16
 }
 
-impl Lines {
+/// Tells the device what to report, where one can sleep.
+#[pin_data]
+pub(crate) struct Teller {
+    requests: Arc<Requests>,
+    interrupts: Arc<Interrupts>,
+    events: Arc<Queue<Events>>,
+    /// Fires what could not be fired when it came.
+    make_up: Pin<KBox<IrqWork<MakeUp>>>,
+    /// Held by the one who does it.
+    #[pin]
+    telling: Mutex<()>,
+}
+
+impl Teller {
+    /// Makes the one for a device.
+    pub(crate) fn new(
+        requests: Arc<Requests>,
+        interrupts: Arc<Interrupts>,
+        events: Arc<Queue<Events>>,
+    ) -> Result<Pin<KBox<Deferred<Self>>>> {
+        let make_up = MakeUp {
+            interrupts: interrupts.clone(),
+            events: events.clone(),
+            commands: requests.queue().clone(),
+        };
+        let make_up = KBox::pin_init(IrqWork::new(make_up), GFP_KERNEL)?;
+        let teller = pin_init!(Self {
+            requests,
+            interrupts,
+            events,
+            make_up,
+            telling <- new_mutex!((), "gpio_virtio::telling"),
+        });
+
+        KBox::pin_init(Deferred::new(teller), GFP_KERNEL)
+    }
+
     /// Asks the device for `trigger`, and remembers what it says.
     fn ask_for(&self, line: u16, trigger: Trigger) -> core::result::Result<(), Failure> {
+        self.interrupts.is_being_told(line);
         let result = self
             .requests
             .send_and_wait(Command::SetIrqType(trigger), line)
@@ -68,43 +129,77 @@ impl Lines {
 
         self.interrupts.learn(line, epoch, level);
         // A change that the answer knows of must not be taken for another one.
-        events::settle(&self.events);
+        self.settle();
         Ok(())
+    }
+
+    /// Takes note of the reports that are there.
+    fn settle(&self) {
+        if events::settle(&self.events) {
+            self.make_up.queue();
+        }
     }
 
     /// Has the device report nothing about a line, and drops what it has reported.
     fn silence(&self, line: u16) -> Result {
-        self.interrupts.tell(line, Trigger::None);
-        self.requests
-            .run(Command::SetIrqType(Trigger::None), line)
-            .map(|_| ())?;
+        self.ask_for(line, Trigger::None)?;
         // What was reported before must not be taken for what is going to be asked for.
-        events::settle(&self.events);
+        self.settle();
+        self.interrupts.was_told(line, Trigger::None);
         Ok(())
     }
 
     /// Tells the device what the consumers of a line want by now.
     fn tell(&self, line: u16) -> Result {
-        let Some(Change { from, to }) = self.interrupts.change(line) else {
+        let Some(wanted) = self.interrupts.change(line) else {
             return Ok(());
         };
-
-        if from != Trigger::None {
+        if !self.interrupts.is_silent(line) {
             self.silence(line)?;
         }
-        if to == Trigger::None {
+        if wanted == Trigger::None {
             return Ok(());
         }
 
-        // Beforehand: from when the device has it, what it reports counts.
-        self.interrupts.tell(line, to);
-        self.ask_for(line, to).inspect_err(|_| {
-            self.interrupts.tell(line, Trigger::None);
-        })?;
-        if self.interrupts.was_told(line) {
-            self.make_up.queue();
+        match self.ask_for(line, wanted) {
+            Ok(()) => {
+                if self.interrupts.was_told(line, wanted) {
+                    self.make_up.queue();
+                }
+                Ok(())
+            }
+            Err(failure) => {
+                if let Failure::Refused(_) = failure {
+                    self.interrupts.was_told(line, Trigger::None);
+                }
+                Err(failure.into())
+            }
         }
-        Ok(())
+    }
+
+    /// Tells the device about a line, if there is something to be told.
+    fn sync(&self, line: u16) {
+        // Nearly never there is.
+        if self.interrupts.change(line).is_none() {
+            return;
+        }
+        let _telling = self.telling.lock();
+
+        match self.tell(line) {
+            // A device that goes away need not be told.
+            Ok(()) | Err(ENODEV) => (),
+            Err(error) => self.requests.messages().warn(fmt!(
+                "line {line}: cannot tell the device what to report: {error:?}"
+            )),
+        }
+    }
+}
+
+impl Job for Teller {
+    fn run(&self) {
+        while let Some(line) = self.interrupts.next_sync() {
+            self.sync(line);
+        }
     }
 }
 
@@ -112,22 +207,23 @@ impl InterruptChip for Lines {
     const NAME: &'static CStr = c"gpio_virtio";
 
     fn request_irq(&self, offset: u32) -> Result {
-        if !self.interrupts.is_selective() {
-            return self.learn_level(line(offset));
-        }
-        let _told = self.telling.lock();
+        let line = line(offset);
 
-        self.try_triggers(line(offset))
+        if !self.interrupts.is_selective() {
+            return self.teller.learn_level(line);
+        }
+        let _telling = self.teller.telling.lock();
+
+        self.teller.try_triggers(line)
     }
 
     fn set_trigger(&self, offset: u32, trigger: Trigger) -> Result {
-        self.interrupts.set_trigger(line(offset), trigger)
+        self.make_up_if(self.interrupts.set_trigger(line(offset), trigger)?);
+        Ok(())
     }
 
     fn enable_irq(&self, offset: u32) {
-        if self.interrupts.enable(line(offset)) {
-            self.make_up.queue();
-        }
+        self.make_up_if(self.interrupts.enable(line(offset)));
     }
 
     fn disable_irq(&self, offset: u32) {
@@ -139,23 +235,32 @@ impl InterruptChip for Lines {
     }
 
     fn unmask_irq(&self, offset: u32) {
-        if self.interrupts.unmask(line(offset)) {
-            self.make_up.queue();
-        }
+        self.make_up_if(self.interrupts.unmask(line(offset)));
     }
 
     fn sync_irq(&self, offset: u32) {
-        let line = line(offset);
-        // Nearly always.
-        if self.interrupts.change(line).is_none() {
-            return;
-        }
-        let _told = self.telling.lock();
+        self.teller.sync(line(offset));
+    }
 
-        if let Err(error) = self.tell(line) {
-            self.requests.messages().warn(fmt!(
-                "line {line}: cannot tell the device what to report: {error:?}"
-            ));
+    fn sync_irq_later(&self, offset: u32) {
+        let line = line(offset);
+
+        if self.interrupts.change(line).is_some() {
+            self.interrupts.want_sync(line);
+            self.teller.queue();
+        }
+    }
+
+    fn opened(&self) {
+        self.make_up_if(self.interrupts.opened());
+    }
+}
+
+impl Lines {
+    /// Has done what is left, if there is something.
+    fn make_up_if(&self, something: bool) {
+        if something {
+            self.teller.make_up.queue();
         }
     }
 }

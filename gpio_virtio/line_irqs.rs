@@ -6,8 +6,8 @@
 //! its interrupt, and later if it has masked it. This keeps, for each line, what is wanted, what the
 //! device has been told about that, and what came and was not handed on yet.
 //!
-//! The flow is that of a level interrupt: from [`begin`](LineIrqs::begin) until it is unmasked a line
-//! fires no second time. An edge that comes meanwhile is latched, and more of them are merged into
+//! The flow is that of a level interrupt: from [`begin`](LineIrqs::begin) until it is unmasked, and
+//! until [`finish`](LineIrqs::finish), a line fires no second time. An edge that comes meanwhile is latched, and more of them are merged into
 //! that one. A level is not latched: whether it is still there is asked of the device when the line
 //! is unmasked, as only the device knows (a report of its end may be under way, or not to be had).
 //!
@@ -43,24 +43,57 @@ impl Refusals {
 }
 
 /// The interrupt of one line.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct LineIrq {
     /// What the consumer wants.
     trigger: Trigger,
-    /// What the device has been told to report, if it has to be told.
-    told: Trigger,
+    /// What the device has been told to report, if it has to be told. `None` while that is not known:
+    /// a command is under way, or was lost.
+    told: Option<Trigger>,
     refusals: Refusals,
     enabled: bool,
     masked: bool,
+    /// Its handlers are being called.
+    firing: bool,
+    /// A level was seen that has not been fired yet.
+    due: bool,
     /// An edge is to be fired when the line is unmasked.
     latched: bool,
     /// The last level that is known.
     level: Option<Level>,
     /// Counts what outdates an answer of the device to the question for the level.
     epoch: u32,
+    /// How often in a row the device did not say the level.
+    failures: u8,
     latch_list: Link,
     check_list: Link,
+    sync_list: Link,
 }
+
+impl Default for LineIrq {
+    /// A line that nobody waits for, of a device that has just been started.
+    fn default() -> Self {
+        Self {
+            trigger: Trigger::None,
+            told: Some(Trigger::None),
+            refusals: Refusals::default(),
+            enabled: false,
+            masked: false,
+            firing: false,
+            due: false,
+            latched: false,
+            level: None,
+            epoch: 0,
+            failures: 0,
+            latch_list: Link::default(),
+            check_list: Link::default(),
+            sync_list: Link::default(),
+        }
+    }
+}
+
+/// So often in a row a line's level is asked for in vain.
+const MAX_FAILURES: u8 = 3;
 
 /// A line's place in a list of lines.
 #[derive(Clone, Copy, Debug, Default)]
@@ -118,13 +151,15 @@ impl List {
     }
 }
 
-/// What is to be told to the device, so that it reports what is wanted.
+/// What is left when a line has been fired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// What the device has been told before.
-    pub from: Trigger,
-    /// What it is to be told now.
-    pub to: Trigger,
+pub enum Finished {
+    /// Nothing.
+    Done,
+    /// It is to be fired again: an edge came when the interrupt core would not take it.
+    Again,
+    /// The device may have to be asked for a level: see [`LineIrqs::next_check`].
+    Check,
 }
 
 /// How often what happened.
@@ -141,7 +176,8 @@ pub struct Counts {
 /// The interrupts of a device's lines. `S` stores them, by line number.
 ///
 /// Methods ignore lines that do not exist. Those that return whether there is something to do mean
-/// [`next_latched`](Self::next_latched) and [`next_check`](Self::next_check).
+/// [`next_latched`](Self::next_latched) and [`next_check`](Self::next_check), or
+/// [`next_sync`](Self::next_sync) where they say so.
 #[derive(Debug)]
 pub struct LineIrqs<S> {
     lines: S,
@@ -149,6 +185,7 @@ pub struct LineIrqs<S> {
     selective: bool,
     latched: List,
     checks: List,
+    syncs: List,
     counts: Counts,
 }
 
@@ -165,6 +202,7 @@ where
             selective,
             latched: List::default(),
             checks: List::default(),
+            syncs: List::default(),
             counts: Counts::default(),
         }
     }
@@ -199,16 +237,28 @@ where
             .push(&mut self.lines, line, |line| &mut line.latch_list)
     }
 
-    /// Sets what fires. The error is the errno with which the device has refused it when it was
-    /// asked last.
-    pub fn set_trigger(&mut self, line: u16, trigger: Trigger) -> Result<(), u16> {
-        if let Some(line) = self.get_mut(line) {
-            if let Some(errno) = line.refusals.get(trigger) {
-                return Err(errno);
-            }
-            line.trigger = trigger;
+    /// Sets what fires, and returns whether there is something to do. The error is the errno with
+    /// which the device has refused it when it was asked last.
+    pub fn set_trigger(&mut self, line: u16, trigger: Trigger) -> Result<bool, u16> {
+        let selective = self.selective;
+        let Some(state) = self.get_mut(line) else {
+            return Ok(false);
+        };
+        if let Some(errno) = state.refusals.get(trigger) {
+            return Err(errno);
         }
-        Ok(())
+        state.trigger = trigger;
+        Ok(!selective && self.look_at_level(line))
+    }
+
+    /// If the line fires on a level that may be there, has the device asked for it.
+    fn look_at_level(&mut self, line: u16) -> bool {
+        match self.get_mut(line) {
+            Some(state) if state.enabled && !state.masked && state.wants_level() => {
+                self.want_check(line)
+            }
+            _ => false,
+        }
     }
 
     /// A point in time, for [`learn`](Self::learn).
@@ -237,9 +287,20 @@ where
         state.enabled = true;
         state.masked = false;
         state.latched = false;
+        state.due = false;
+        state.failures = 0;
+        // An answer to whoever had it before.
+        state.epoch = state.epoch.wrapping_add(1);
 
-        // A device that has to be told is asked when it has been told.
-        !selective && state.wants_level() && self.want_check(line)
+        // If the device has yet to be told, it is asked when it has been told.
+        if selective && state.told != Some(state.trigger) {
+            return false;
+        }
+        if state.trigger.active_level().is_some() {
+            // Not everything is reported: what the driver itself does to an output is not.
+            state.level = None;
+        }
+        self.look_at_level(line)
     }
 
     /// Turns the interrupt off. What did not fire yet is forgotten.
@@ -247,6 +308,7 @@ where
         if let Some(line) = self.get_mut(line) {
             line.enabled = false;
             line.latched = false;
+            line.due = false;
         }
     }
 
@@ -263,14 +325,31 @@ where
             return false;
         };
         state.masked = false;
-        if !state.enabled {
-            return false;
+        self.resume(line)
+    }
+
+    /// Has done what was left when the line could not be fired.
+    fn resume(&mut self, line: u16) -> bool {
+        match self.get(line) {
+            Some(state) if state.enabled && !state.masked && state.latched => {
+                self.want_latched(line)
+            }
+            // A level that has ended is reported anew when it begins anew.
+            _ => self.look_at_level(line),
         }
-        if state.latched {
-            return self.want_latched(line);
+    }
+
+    /// The chip is there now: what came before could not be fired. Returns whether there is something
+    /// to do.
+    pub fn opened(&mut self) -> bool {
+        let mut some = false;
+        for line in 0..=u16::MAX {
+            if usize::from(line) >= self.lines.len() {
+                break;
+            }
+            some |= self.resume(line);
         }
-        // A level that has ended is reported anew when it begins anew.
-        state.wants_level() && self.want_check(line)
+        some
     }
 
     /// The device reports a level. Returns whether the line is to be fired now: see
@@ -288,15 +367,19 @@ where
         }
 
         let high = level == Level::High;
-        let trigger = if selective { state.told } else { state.trigger };
+        let trigger = match state.told {
+            Some(told) if selective => told,
+            _ => state.trigger,
+        };
         if let Some(active) = trigger.active_level() {
             // While it was known to be there, the device is being asked, or soon will be.
-            return active == high && before != Some(level) && !state.masked;
+            state.due = active == high && (state.due || before != Some(level)) && !state.masked;
+            return state.due;
         }
         let is_due = match trigger {
             Trigger::None => false,
             // It is what the device was told to report, though the line may have changed back since.
-            _ if selective => true,
+            _ if selective && state.told.is_some() => true,
             // The same level again: a change and the one back were merged.
             _ if before == Some(level) => true,
             _ => trigger.fires_on_edge_to(high),
@@ -304,7 +387,7 @@ where
         if !is_due {
             return false;
         }
-        if state.masked || state.latched {
+        if state.masked || state.firing || state.latched {
             self.latch(line);
             return false;
         }
@@ -320,7 +403,8 @@ where
         }
     }
 
-    /// The line is about to be fired, because of a report. Returns whether it may be.
+    /// The line is about to be fired, because of a report or a check. Returns whether it may be; if
+    /// so, [`finish`](Self::finish) is to be called afterwards.
     ///
     /// It is masked then, until [`unmask`](Self::unmask) or [`enable`](Self::enable).
     pub fn begin(&mut self, line: u16) -> bool {
@@ -330,26 +414,55 @@ where
         if !state.enabled {
             return false;
         }
-        if let Some(active) = state.trigger.active_level() {
-            // It may have ended since.
-            if state.masked || state.level.map(|level| level == Level::High) != Some(active) {
+        if state.trigger.active_level().is_some() {
+            // If it is firing already, then it is looked at again afterwards.
+            if !core::mem::take(&mut state.due) || state.masked || state.firing {
                 return false;
             }
-        } else if state.masked {
+        } else if state.masked || state.firing {
             self.latch(line);
             return false;
         }
-        state.masked = true;
-        state.epoch = state.epoch.wrapping_add(1);
-        self.counts.fired += 1;
+        self.start(line);
         true
     }
 
-    /// The line could not be fired: there was nobody to be called.
+    fn start(&mut self, line: u16) {
+        if let Some(state) = self.get_mut(line) {
+            state.masked = true;
+            state.firing = true;
+            state.epoch = state.epoch.wrapping_add(1);
+            self.counts.fired += 1;
+        }
+    }
+
+    /// The line has been fired. If it is fired again, this is to be called again after that.
+    pub fn finish(&mut self, line: u16) -> Finished {
+        let Some(state) = self.get_mut(line) else {
+            return Finished::Done;
+        };
+        state.firing = false;
+        if state.enabled && !state.masked && core::mem::take(&mut state.latched) {
+            self.start(line);
+            return Finished::Again;
+        }
+        // Somebody may have looked while it was firing, and gone away.
+        match self.look_at_level(line) {
+            true => Finished::Check,
+            false => Finished::Done,
+        }
+    }
+
+    /// The line could not be fired: there was nobody to be called. It is kept for when there is.
     pub fn cancel(&mut self, line: u16) {
-        if let Some(line) = self.get_mut(line) {
-            line.masked = false;
-            self.counts.fired -= 1;
+        if let Some(state) = self.get_mut(line) {
+            state.masked = false;
+            state.firing = false;
+            match state.trigger.active_level() {
+                Some(_) => state.level = None,
+                None => state.latched = true,
+            }
+            self.counts.fired = self.counts.fired.saturating_sub(1);
         }
     }
 
@@ -360,10 +473,14 @@ where
                 .latched
                 .pop(&mut self.lines, |line| &mut line.latch_list)?;
             let state = self.get_mut(line)?;
-            // If it is masked again, then unmasking it brings it back here.
-            if state.enabled && !state.masked && core::mem::take(&mut state.latched) {
-                state.masked = true;
-                self.counts.fired += 1;
+            // If it is masked again, then unmasking it brings it back here; if it is firing, then
+            // that ends with a look at it.
+            if state.enabled
+                && !state.masked
+                && !state.firing
+                && core::mem::take(&mut state.latched)
+            {
+                self.start(line);
                 return Some(line);
             }
         }
@@ -389,26 +506,32 @@ where
     }
 
     /// The device was asked for a level, when `epoch` was what [`next_check`](Self::next_check) said,
-    /// and has answered. Returns whether the line is to be fired now: see [`begin`](Self::begin).
-    pub fn checked(&mut self, line: u16, epoch: u32, level: Level) -> bool {
+    /// and has answered, or has not said it. Returns whether the line is to be fired now: see
+    /// [`begin`](Self::begin).
+    pub fn checked(&mut self, line: u16, epoch: u32, level: Option<Level>) -> bool {
         let Some(state) = self.get_mut(line) else {
             return false;
         };
         if state.epoch != epoch {
             // The level may have been another one since, and the line may have been fired.
-            if state.enabled && !state.masked && state.wants_level() {
-                self.want_check(line);
-            }
+            self.look_at_level(line);
             return false;
         }
-        state.level = Some(level);
-        state.trigger.active_level() == Some(level == Level::High)
-    }
-
-    /// The device was asked for a level, and has not said it. The next report counts.
-    pub fn check_failed(&mut self, line: u16) {
-        if let Some(line) = self.get_mut(line) {
-            line.level = None;
+        state.level = level;
+        match level {
+            Some(level) => {
+                state.failures = 0;
+                state.due = state.trigger.active_level() == Some(level == Level::High);
+                state.due
+            }
+            None => {
+                // In the end, the next report counts.
+                state.failures = state.failures.saturating_add(1);
+                if state.failures < MAX_FAILURES {
+                    self.look_at_level(line);
+                }
+                false
+            }
         }
     }
 
@@ -419,36 +542,52 @@ where
         }
     }
 
-    /// What the device is to be told about a line, if anything.
-    pub fn change(&self, line: u16) -> Option<Change> {
+    /// What the consumers of a line want the device to be told, if it does not know.
+    pub fn change(&self, line: u16) -> Option<Trigger> {
         let line = self.get(line).filter(|_| self.selective)?;
-        let to = match line.enabled {
+        let wanted = match line.enabled {
             true => line.trigger,
             false => Trigger::None,
         };
-        (line.told != to).then_some(Change {
-            from: line.told,
-            to,
-        })
+        (line.told != Some(wanted)).then_some(wanted)
     }
 
-    /// From now on, reports of the line are taken to be of `trigger`.
-    pub fn tell(&mut self, line: u16, trigger: Trigger) {
+    /// Whether the device is silent about a line: it has been told nothing else.
+    pub fn is_silent(&self, line: u16) -> bool {
+        self.get(line).map(|line| line.told) == Some(Some(Trigger::None))
+    }
+
+    /// The device is being told what to report about a line: what it reports until
+    /// [`was_told`](Self::was_told) may be of that, or of what it was told before.
+    pub fn is_being_told(&mut self, line: u16) {
         if let Some(line) = self.get_mut(line) {
-            line.told = trigger;
+            line.told = None;
         }
     }
 
     /// The device has been told. Returns whether there is something to do.
-    pub fn was_told(&mut self, line: u16) -> bool {
-        match self.get_mut(line) {
-            Some(state) if state.enabled && state.told.active_level().is_some() => {
-                // It may have ended before the device was told.
-                state.level = None;
-                self.want_check(line)
-            }
-            _ => false,
+    pub fn was_told(&mut self, line: u16, trigger: Trigger) -> bool {
+        let Some(state) = self.get_mut(line) else {
+            return false;
+        };
+        state.told = Some(trigger);
+        state.epoch = state.epoch.wrapping_add(1);
+        if trigger.active_level().is_some() {
+            // It may have ended before the device was told.
+            state.level = None;
         }
+        self.look_at_level(line)
+    }
+
+    /// The device cannot be told about a line now.
+    pub fn want_sync(&mut self, line: u16) {
+        self.syncs
+            .push(&mut self.lines, line, |line| &mut line.sync_list);
+    }
+
+    /// The next line about which the device has to be told something.
+    pub fn next_sync(&mut self) -> Option<u16> {
+        self.syncs.pop(&mut self.lines, |line| &mut line.sync_list)
     }
 }
 

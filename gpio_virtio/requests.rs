@@ -85,11 +85,12 @@ pub(crate) struct Commands {
     free: Arc<Completion>,
     interrupts: Arc<Interrupts>,
     messages: Arc<Messages>,
-    /// The buffer for checks, unless the device has it: there is one at a time.
+    /// The buffer for checks, unless the device has it: there is one at a time. A queue that has room
+    /// for one buffer only has none for checks; levels then fire when they are reported.
     check_buffer: Option<CommandBuffer>,
     /// The check that the device was given last.
     check: Check,
-    /// A check could not be given to the device for want of room.
+    /// A check could not be given to the device.
     check_is_owed: bool,
 }
 
@@ -166,7 +167,7 @@ pub(crate) fn start_check(queue: &Queue<Commands>) {
         Err((buffer, _)) => {
             locked.check_buffer = Some(buffer);
             locked.interrupts.put_back_check(line);
-            // When a command comes back there is room.
+            // There is room for it, so the queue is broken, or memory was short.
             locked.check_is_owed = true;
         }
     }
@@ -247,14 +248,16 @@ impl Requests {
         &self.queue
     }
 
-    /// Makes as many slots as the queue has room for. To be called once, when it is attached.
+    /// Makes as many slots as the queue has room for, beside a buffer for checks. To be called once, when it is attached.
     ///
     /// [`ENOSPC`] if the queue has no room for any. Returns the number of slots.
     pub(crate) fn make_slots(&self) -> Result<usize> {
-        let count = self.queue.lock().capacity().min(MAX_SLOTS);
-        if count == 0 {
+        let capacity = self.queue.lock().capacity();
+        if capacity == 0 {
             return Err(ENOSPC);
         }
+        // One buffer is for checks.
+        let count = (capacity - 1).clamp(1, MAX_SLOTS);
 
         let mut storage = KVec::with_capacity(count, GFP_KERNEL)?;
         let mut completions = KVec::with_capacity(count, GFP_KERNEL)?;
@@ -267,10 +270,13 @@ impl Requests {
             storage.push(Slot::Free(Buffer::new(purpose, GFP_KERNEL)?), GFP_KERNEL)?;
             completions.push(done, GFP_KERNEL)?;
         }
-        let check_buffer = Buffer::new(Purpose::Check, GFP_KERNEL)?;
+        let check_buffer = match capacity > count {
+            true => Some(Buffer::new(Purpose::Check, GFP_KERNEL)?),
+            false => None,
+        };
 
         let mut queue = self.queue.lock();
-        queue.check_buffer = Some(check_buffer);
+        queue.check_buffer = check_buffer;
         queue.slots = Slots::new(storage);
         queue.done = completions;
         drop(queue);

@@ -4,7 +4,7 @@
 #: A device that answers late, never, or with nonsense: what callers get.
 
 # How it is to be booted: scripts/test reads this. The second device has room for
-# four commands.
+# three commands and a check of a level.
 #guest: --device rfc,lines=8
 #guest: --device rfc,lines=8,vq-size=8
 #guest: --param timeout_ms=2000
@@ -164,7 +164,7 @@ test_replies_may_come_in_any_order() {
 }
 
 test_no_free_slot_means_to_wait_for_one() {
-	# This device has room for four commands: the other callers wait for a slot.
+	# This device has room for three commands: the other callers wait for a slot.
 	ctl 1 "fault late 50 always"
 	"$GPIO_HAMMER" --chip "$(chip 1)" --threads 8 --lines 8 --requests 20
 	ctl 1 "fault none"
@@ -173,12 +173,12 @@ test_no_free_slot_means_to_wait_for_one() {
 test_no_free_slot_for_long_is_a_time_out() {
 	local i
 	limit $SHORT
-	ctl 1 "fault never 4"
-	for ((i = 0; i < 4; i++)); do
+	ctl 1 "fault never 3"
+	for ((i = 0; i < 3; i++)); do
 		gpioget -c "$(chip 1)" $i &
 	done
-	wait_for in_flight 1 4
-	# Those four give up, but their slots stay the device's.
+	wait_for in_flight 1 3
+	# Those three give up, but their slots stay the device's.
 	wait || true
 	timed gpioget -c "$(chip 1)" 5
 	[ "$status" != 0 ] || fail "the caller got a value, without a slot"

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use gpio_virtio_logic::{
     line_irqs::{
-        Change,
+        Finished,
         LineIrq,
         LineIrqs, //
     },
@@ -41,8 +41,19 @@ fn fires(irqs: &mut Irqs, level: Level) -> bool {
     let fired = irqs.report(LINE, level) && irqs.begin(LINE);
     if fired {
         irqs.unmask(LINE);
+        assert_ne!(irqs.finish(LINE), Finished::Again);
     }
     fired
+}
+
+/// Fires what was latched, and returns for how many lines.
+fn fire_latched(irqs: &mut Irqs) -> usize {
+    let mut count = 0;
+    while let Some(line) = irqs.next_latched() {
+        assert_eq!(irqs.finish(line), Finished::Done);
+        count += 1;
+    }
+    count
 }
 
 #[test]
@@ -91,16 +102,16 @@ fn edges_while_masked_fire_once() {
     for level in [High, Low, High] {
         assert!(!irqs.report(LINE, level));
     }
-    assert_eq!(irqs.next_latched(), None);
+    assert_eq!(fire_latched(&mut irqs), 0);
     assert!(irqs.unmask(LINE));
-    assert_eq!(irqs.next_latched(), Some(LINE));
+    assert_eq!(fire_latched(&mut irqs), 1);
     // It is masked until its handlers are through.
     assert!(!irqs.report(LINE, Low));
-    assert_eq!(irqs.next_latched(), None);
+    assert_eq!(fire_latched(&mut irqs), 0);
     assert!(irqs.unmask(LINE));
-    assert_eq!(irqs.next_latched(), Some(LINE));
+    assert_eq!(fire_latched(&mut irqs), 1);
     assert!(!irqs.unmask(LINE));
-    assert_eq!(irqs.next_latched(), None);
+    assert_eq!(fire_latched(&mut irqs), 0);
     assert_eq!(irqs.counts().reports, 4);
     assert_eq!(irqs.counts().fired, 2);
     assert_eq!(irqs.counts().merged, 2);
@@ -129,12 +140,95 @@ fn a_latched_edge_that_is_disabled_in_time_does_not_fire() {
 }
 
 #[test]
-fn what_cannot_be_fired_can_be_fired_again() {
+fn what_cannot_be_fired_is_kept_for_later() {
     let mut irqs = listening(Trigger::Rising);
     assert!(irqs.report(LINE, High) && irqs.begin(LINE));
     irqs.cancel(LINE);
-    assert!(fires(&mut irqs, High));
+    assert!(!irqs.report(LINE, High));
+    assert!(irqs.opened());
+    assert_eq!(fire_latched(&mut irqs), 1);
     assert_eq!(irqs.counts().fired, 1);
+
+    let mut irqs = listening(Trigger::High);
+    irqs.next_check();
+    assert!(irqs.report(LINE, High) && irqs.begin(LINE));
+    irqs.cancel(LINE);
+    assert!(irqs.opened());
+    assert!(irqs.next_check().is_some());
+}
+
+#[test]
+fn an_edge_that_the_core_would_not_take_fires_afterwards() {
+    let mut irqs = listening(Trigger::Both);
+    assert!(irqs.report(LINE, High) && irqs.begin(LINE));
+    // The handler turns the interrupt off, and somebody else turns it on while it still runs.
+    irqs.disable(LINE);
+    irqs.enable(LINE);
+    assert!(!irqs.report(LINE, Low));
+    assert_eq!(irqs.finish(LINE), Finished::Again);
+    irqs.unmask(LINE);
+    assert_eq!(irqs.finish(LINE), Finished::Done);
+    assert_eq!(irqs.counts().fired, 2);
+}
+
+#[test]
+fn a_level_that_the_core_would_not_take_is_looked_at_afterwards() {
+    let mut irqs = listening(Trigger::High);
+    irqs.next_check();
+    assert!(irqs.report(LINE, High) && irqs.begin(LINE));
+    irqs.report(LINE, Low);
+    irqs.unmask(LINE);
+    assert_eq!(irqs.next_check(), None);
+    assert!(irqs.report(LINE, High) && !irqs.begin(LINE));
+    assert_eq!(irqs.finish(LINE), Finished::Check);
+    assert!(irqs.next_check().is_some());
+}
+
+#[test]
+fn a_level_that_came_back_in_one_go_fires_once() {
+    let mut irqs = listening(Trigger::High);
+    // All of it is read before the first one is fired.
+    assert!(irqs.report(LINE, High) && !irqs.report(LINE, Low) && irqs.report(LINE, High));
+    assert!(irqs.begin(LINE));
+    irqs.unmask(LINE);
+    irqs.finish(LINE);
+    assert!(!irqs.begin(LINE));
+}
+
+#[test]
+fn a_level_that_is_turned_on_again_is_asked_for() {
+    // Its end is not reported by a device that is told what to report.
+    let mut irqs = irqs(true);
+    irqs.set_trigger(LINE, Trigger::High).unwrap();
+    irqs.enable(LINE);
+    irqs.was_told(LINE, Trigger::High);
+    assert!(irqs.next_check().is_some());
+    assert!(irqs.report(LINE, High) && irqs.begin(LINE));
+    irqs.disable(LINE);
+    irqs.finish(LINE);
+    // The device was not told of either.
+    assert!(irqs.enable(LINE));
+    assert!(irqs.next_check().is_some());
+}
+
+#[test]
+fn a_new_trigger_is_looked_at() {
+    let mut irqs = irqs(false);
+    irqs.enable(LINE);
+    irqs.report(LINE, High);
+    assert_eq!(irqs.set_trigger(LINE, Trigger::Low), Ok(false));
+    assert_eq!(irqs.set_trigger(LINE, Trigger::High), Ok(true));
+}
+
+#[test]
+fn a_level_that_cannot_be_had_is_asked_for_three_times() {
+    let mut irqs = listening(Trigger::High);
+    for _ in 0..3 {
+        let (_, epoch) = irqs.next_check().unwrap();
+        assert!(!irqs.checked(LINE, epoch, None));
+    }
+    assert_eq!(irqs.next_check(), None);
+    assert!(fires(&mut irqs, High));
 }
 
 #[test]
@@ -149,6 +243,7 @@ fn lines_are_made_up_for_in_order() {
     }
     assert_eq!(irqs.next_latched(), Some(3));
     irqs.unmask(3);
+    irqs.finish(3);
     assert_eq!(irqs.next_latched(), Some(0));
     assert_eq!(irqs.next_latched(), Some(2));
     assert_eq!(irqs.next_latched(), None);
@@ -161,14 +256,15 @@ fn a_level_is_asked_for_when_the_interrupt_is_turned_on() {
     assert!(irqs.enable(LINE));
     let (line, epoch) = irqs.next_check().unwrap();
     assert_eq!(line, LINE);
-    assert!(irqs.checked(LINE, epoch, Low));
+    assert!(irqs.checked(LINE, epoch, Some(Low)));
     assert!(irqs.begin(LINE));
 
-    // And not if it is known to be another one.
-    let mut irqs = self::irqs(false);
+    // And when it is turned on again, as it may have been an output meanwhile.
+    let mut irqs = listening(Trigger::Low);
     irqs.report(LINE, High);
-    irqs.set_trigger(LINE, Trigger::Low).unwrap();
-    assert!(!irqs.enable(LINE));
+    irqs.disable(LINE);
+    irqs.next_check();
+    assert!(irqs.enable(LINE));
 }
 
 #[test]
@@ -192,7 +288,7 @@ fn an_answer_that_is_outdated_is_asked_for_again() {
     let (_, epoch) = irqs.next_check().unwrap();
     // The device has said "low", then the line went high, and the driver sees that first.
     assert!(fires(&mut irqs, High));
-    assert!(!irqs.checked(LINE, epoch, Low));
+    assert!(!irqs.checked(LINE, epoch, Some(Low)));
     assert!(irqs.next_check().is_some());
 }
 
@@ -201,23 +297,32 @@ fn a_device_that_is_told_reports_what_it_was_told() {
     let mut irqs = irqs(true);
     irqs.set_trigger(LINE, Trigger::Rising).unwrap();
     assert!(!irqs.enable(LINE));
-    let rising = Change {
-        from: Trigger::None,
-        to: Trigger::Rising,
-    };
-    assert_eq!(irqs.change(LINE), Some(rising));
+    assert_eq!(irqs.change(LINE), Some(Trigger::Rising));
+    assert!(irqs.is_silent(LINE));
     // A report from before.
-    assert!(!irqs.report(LINE, High));
-    irqs.tell(LINE, Trigger::Rising);
+    assert!(!irqs.report(LINE, Low));
+    irqs.is_being_told(LINE);
+    assert!(!irqs.is_silent(LINE));
+    // It is not known whether this is of what it is being told.
+    assert!(irqs.report(LINE, High));
+    assert_eq!(irqs.change(LINE), Some(Trigger::Rising));
+    irqs.was_told(LINE, Trigger::Rising);
     assert_eq!(irqs.change(LINE), None);
     // It has fallen again since, but it has risen.
     assert!(irqs.report(LINE, Low));
     irqs.disable(LINE);
-    let none = Change {
-        from: Trigger::Rising,
-        to: Trigger::None,
-    };
-    assert_eq!(irqs.change(LINE), Some(none));
+    assert_eq!(irqs.change(LINE), Some(Trigger::None));
+}
+
+#[test]
+fn lines_to_be_told_about_are_kept() {
+    let mut irqs = irqs(true);
+    for line in [1, 3, 1] {
+        irqs.want_sync(line);
+    }
+    assert_eq!(irqs.next_sync(), Some(1));
+    assert_eq!(irqs.next_sync(), Some(3));
+    assert_eq!(irqs.next_sync(), None);
 }
 
 #[test]
@@ -226,18 +331,19 @@ fn a_refusal_is_remembered_until_the_device_accepts() {
     irqs.answered(LINE, Trigger::High, Err(95));
     irqs.answered(LINE, Trigger::Both, Ok(()));
     assert_eq!(irqs.set_trigger(LINE, Trigger::High), Err(95));
-    assert_eq!(irqs.set_trigger(LINE, Trigger::Both), Ok(()));
+    assert_eq!(irqs.set_trigger(LINE, Trigger::Both), Ok(false));
     irqs.answered(LINE, Trigger::High, Ok(()));
-    assert_eq!(irqs.set_trigger(LINE, Trigger::High), Ok(()));
+    assert_eq!(irqs.set_trigger(LINE, Trigger::High), Ok(false));
 }
 
 #[test]
 fn lines_that_do_not_exist_are_ignored() {
     let mut irqs = irqs(false);
     let line = 4;
-    assert_eq!(irqs.set_trigger(line, Trigger::Both), Ok(()));
+    assert_eq!(irqs.set_trigger(line, Trigger::Both), Ok(false));
     assert!(!irqs.enable(line) && !irqs.unmask(line) && !irqs.report(line, High));
-    assert!(!irqs.begin(line) && !irqs.checked(line, 0, High) && !irqs.was_told(line));
+    assert!(!irqs.begin(line) && !irqs.checked(line, 0, Some(High)));
+    assert!(!irqs.was_told(line, Trigger::Both) && irqs.finish(line) == Finished::Done);
     irqs.put_back_check(line);
     assert_eq!(irqs.next_check(), None);
     assert_eq!(irqs.change(line), None);
@@ -302,12 +408,12 @@ impl World {
             due: 0,
         };
         if selective {
-            world.irqs.tell(LINE, trigger);
+            world.irqs.is_being_told(LINE);
             // The device is told, and reports a level that is there already.
             if world.is_active() {
                 world.reports.push_back(level);
             }
-            world.irqs.was_told(LINE);
+            world.irqs.was_told(LINE, trigger);
         }
         world
     }
@@ -318,6 +424,8 @@ impl World {
 
     fn fire(&mut self) {
         assert!(!self.in_handler, "fired while it was being handled");
+        // The handlers' thread is woken up, and the line stays masked.
+        assert_eq!(self.irqs.finish(LINE), Finished::Done);
         self.in_handler = true;
     }
 
@@ -359,7 +467,7 @@ impl World {
             Step::ReadAnswer => {
                 if let Some((epoch, Some(level))) = self.check {
                     self.check = None;
-                    if self.irqs.checked(LINE, epoch, level) && self.irqs.begin(LINE) {
+                    if self.irqs.checked(LINE, epoch, Some(level)) && self.irqs.begin(LINE) {
                         self.fire();
                     }
                     self.make_up();
