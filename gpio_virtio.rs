@@ -100,7 +100,7 @@ impl virtio::Driver for GpioVirtioDriver {
     const ID_TABLE: virtio::IdTable = &ID_TABLE;
     const FEATURES: &'static [u32] = &[rfc::F_IRQ_TYPE];
 
-    fn negotiate(features: &mut virtio::Negotiation<'_>) -> Result {
+    fn negotiate(features: &virtio::Negotiation<'_>) -> Result {
         if !features.offers(virtio::F_VERSION_1) {
             dev_err!(
                 features.device(),
@@ -108,8 +108,6 @@ impl virtio::Driver for GpioVirtioDriver {
             );
             return Err(ENODEV);
         }
-        // An indirect table would be allocated for each request, in atomic context.
-        features.refuse(virtio::RING_F_INDIRECT_DESC);
         Ok(())
     }
 

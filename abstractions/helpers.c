@@ -96,11 +96,6 @@ bool gpio_virtio_has_feature(const struct virtio_device *vdev, unsigned int bit)
 	return __virtio_test_bit(vdev, bit);
 }
 
-void gpio_virtio_clear_feature(struct virtio_device *vdev, unsigned int bit)
-{
-	__virtio_clear_bit(vdev, bit);
-}
-
 /*
  * Size of the part of a BAR that the PCI transport maps the configuration from.
  *

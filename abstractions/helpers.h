@@ -32,7 +32,6 @@ void gpio_virtio_queue_work(struct work_struct *work);
 int gpio_virtio_gpiochip_add_data(struct gpio_chip *gc, void *data);
 
 bool gpio_virtio_has_feature(const struct virtio_device *vdev, unsigned int bit);
-void gpio_virtio_clear_feature(struct virtio_device *vdev, unsigned int bit);
 size_t gpio_virtio_config_size(struct virtio_device *vdev);
 u32 gpio_virtio_config_generation(struct virtio_device *vdev);
 void gpio_virtio_config_read(struct virtio_device *vdev, unsigned int offset,

@@ -83,9 +83,9 @@ pub(crate) trait Driver {
     /// A device has those of them that it offers too, and those of the ring and the transport.
     const FEATURES: &'static [u32];
 
-    /// Looks at the features that a device offers before they are settled, and refuses some of them
-    /// or, with an error, the device.
-    fn negotiate(features: &mut Negotiation<'_>) -> Result;
+    /// Looks at the features that a device offers before they are settled, and refuses, with an error,
+    /// a device that lacks one.
+    fn negotiate(features: &Negotiation<'_>) -> Result;
 
     /// Binds the driver to a device.
     ///
@@ -95,7 +95,7 @@ pub(crate) trait Driver {
     ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound;
 }
 
-/// The features of a device, as long as they can be changed.
+/// The features of a device, as long as they are not settled.
 pub(crate) struct Negotiation<'a> {
     dev: &'a Device<device::Bound>,
 }
@@ -105,13 +105,6 @@ impl Negotiation<'_> {
     pub(crate) fn offers(&self, feature: u32) -> bool {
         // SAFETY: By the type invariant of `Device` it is valid.
         unsafe { bindings::gpio_virtio_has_feature(self.dev.as_raw(), feature) }
-    }
-
-    /// Refuses `feature`, though the device may offer it.
-    pub(crate) fn refuse(&mut self, feature: u32) {
-        // SAFETY: By the type invariant of `Device` it is valid. The features belong to whoever
-        // negotiates them, which this value stands for.
-        unsafe { bindings::gpio_virtio_clear_feature(self.dev.as_raw(), feature) };
     }
 
     /// The device, for messages.
@@ -170,7 +163,7 @@ impl<T: Driver + 'static> Adapter<T> {
         let dev = unsafe { &*vdev.cast::<Device<device::CoreInternal<'_>>>() };
 
         from_result(|| {
-            T::negotiate(&mut Negotiation { dev })?;
+            T::negotiate(&Negotiation { dev })?;
             Ok(0)
         })
     }
@@ -270,7 +263,11 @@ impl Device<device::Core<'_>> {
         let mut infos = queues.each_ref().map(|(name, _)| virtqueue_info {
             name: name.as_char_ptr(),
             callback: Some(returned_callback),
-            ctx: false,
+            // A ring that keeps contexts has no indirect tables. So `LockedQueue::submit()` never
+            // allocates one, whatever was negotiated. To refuse that feature instead would have the
+            // features settled twice, which User-Mode Linux's transport does not bear: it forgets
+            // one of its own.
+            ctx: true,
         });
         let mut vqs = [core::ptr::null_mut(); N];
         let mut started = KBox::new(

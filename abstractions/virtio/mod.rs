@@ -57,11 +57,6 @@ macro_rules! virtio_device_table {
 }
 pub(crate) use virtio_device_table;
 
-/// The ring may describe a buffer by a table of its own, which costs an allocation for each.
-///
-/// From [`include/uapi/linux/virtio_ring.h`](srctree/include/uapi/linux/virtio_ring.h).
-pub(crate) const RING_F_INDIRECT_DESC: u32 = 28;
-
 /// The device is one of the VIRTIO standard, little-endian in all it says.
 ///
 /// From [`include/uapi/linux/virtio_config.h`](srctree/include/uapi/linux/virtio_config.h).
