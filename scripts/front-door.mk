@@ -3,7 +3,7 @@
 # What `make` does for a person. Included by the Makefile, outside of kbuild.
 
 .DEFAULT_GOAL := help
-.PHONY: help lab module device demo demo-shell test test-all check-style clean
+.PHONY: help lab module device demo demo-shell test test-all test-uml check-style clean
 
 # These may be given on the command line, and the scripts read them.
 export LAB KDIR KDIR_DEBUG QEMU JOBS V
@@ -18,6 +18,7 @@ help:
 	@echo '  make demo-shell   the same guest, and a prompt in it'
 	@echo '  make test         all tests but the long ones'
 	@echo '  make test-all     all tests'
+	@echo '  make test-uml     those that need no virtual machine, in a minute; part of make test'
 	@echo '  make check-style  formatting and lints; part of make test'
 	@echo '  make lab          only the set-up: toolchain, QEMU and guest kernels (the others run it)'
 	@echo '  make module       the driver as an external module, for the guest or for KDIR'
@@ -27,7 +28,7 @@ help:
 	@echo 'LAB=FOLDER   where the lab is (default ~/.cache/gpio-virtio)'
 	@echo 'KDIR=FOLDER  a kernel build folder of yours: configured with Rust, and built'
 	@echo 'QEMU=FILE    your own qemu-system-x86_64, 10.2 or newer'
-	@echo 'Needs root or sudo, Debian 12 or newer, 15 GB of disk and, the first time, half an hour.'
+	@echo 'Needs root or sudo, Debian 12 or newer, 15 GB of disk and, the first time, 40 minutes.'
 
 lab:
 	@scripts/lab
@@ -50,6 +51,9 @@ test:
 
 test-all:
 	@scripts/test --all
+
+test-uml:
+	@scripts/test --uml
 
 check-style:
 	@scripts/lab --need normal && scripts/check-style

@@ -87,10 +87,56 @@ test_a_time_out_leaves_nothing_behind() {
 	if grep -q "$LAB_ROOT/" /proc/self/mounts; then fail "something is still mounted in the lab"; fi
 }
 
+test_user_mode_linux_passes_output_and_status() {
+	cd "$scratch" || exit 1
+	# What it leaves running does not hold the guest up.
+	runs "$guest" --kernel uml --device rfc,lines=8,label=panel -- \
+		sh -c 'gpiodetect; seq 1 100000; echo to stderr >&2; pwd >from-guest; sleep 600 & exit 7'
+	expect_eq "$rc" 7 "status"
+	expect_eq "$out" "gpiochip0 [panel] (8 lines)"$'\n'"$(seq 1 100000)" "standard output"
+	[[ $err == *"to stderr"* ]] || fail "standard error has no 'to stderr': $err"
+	expect_eq "$(cat from-guest)" "$scratch" "what the guest wrote"
+}
+
+test_user_mode_linux_complains_and_dies() {
+	runs "$guest" --kernel uml -- sh -c 'echo "WARNING: CPU: 0 PID: 1 at nowhere" >/dev/kmsg; echo done'
+	expect_eq "$rc" 125 "status after a complaint"
+	expect_eq "$out" "done" "standard output"
+	[[ $err == *"at nowhere"* ]] || fail "the complaint is not shown: $err"
+
+	runs "$guest" --kernel uml --append init=/nowhere -- true
+	expect_eq "$rc" 125 "status of a guest whose kernel panics"
+	[[ $err == *"its kernel crashed"* ]] || fail "what went wrong is not said: $err"
+}
+
+test_user_mode_linux_is_killed_after_a_time_out() {
+	local mark=orphan$BASHPID
+	runs "$guest" --kernel uml --timeout 5 --device "rfc,lines=4,label=$mark" --append "$mark=1" -- sleep 600
+	expect_eq "$rc" 124 "status"
+	sleep 1
+	expect_eq "$(processes_with "[o]rphan${mark#orphan}")" 0 "guests and devices that run"
+	if grep -q "$LAB_ROOT/" /proc/self/mounts; then fail "something is still mounted in the lab"; fi
+}
+
+test_a_devicetree_and_the_devices_have_to_fit() {
+	echo '/dts-v1/; / { x = "@SOCKET0@"; };' >"$scratch/tree.dts"
+	runs "$guest" --kernel uml --dts "$scratch/tree.dts" -- true
+	expect_eq "$rc" 2 "status with too few devices"
+	runs "$guest" --kernel uml --dts "$scratch/tree.dts" --device rfc --device rfc -- true
+	expect_eq "$rc" 2 "status with too many devices"
+	[[ $err == *"@SOCKET1@"* ]] || fail "what was wrong is not said: $err"
+	echo '/dts-v1/; / { x = "@SOCKET0@" };' >"$scratch/tree.dts"
+	runs "$guest" --kernel uml --dts "$scratch/tree.dts" --device rfc -- true
+	expect_eq "$rc" 2 "status with a syntax error"
+	[[ $err == *"1.31-32 syntax error"* ]] || fail "what was wrong is not said: $err"
+}
+
 test_wrong_calls_are_told_so() {
 	local args
 	for args in "--device nonsense -- true" "--device rfc,lines=0 -- true" "--device rfc,lines=99999 -- true" \
-		"--device rfc,bogus=1 -- true" "--kernel fast -- true" "--timeout soon -- true" "--frobnicate -- true"; do
+		"--device rfc,bogus=1 -- true" "--kernel fast -- true" "--timeout soon -- true" "--frobnicate -- true" \
+		"--kernel uml --device rfc,vq-size=8 -- true" "--kernel uml --device rfc,lines=8,config_size=64 -- true" \
+		"--dts $CHECKOUT/tests/guest/keys.dts -- true" "--kernel uml --dts /nowhere -- true"; do
 		# shellcheck disable=SC2086 # words
 		runs "$guest" $args
 		[ "$rc" != 0 ] || fail "this was accepted: $args"

@@ -96,6 +96,6 @@ lock() { # NAME WHY
 need_value() { [ "$2" -ge 2 ] || die_usage "$1 needs a value"; }
 
 # Everything a guest with this kernel needs is there, or gets made now.
-ensure_lab() { # normal|debug|all
+ensure_lab() { # normal|debug|uml|all
 	"$CHECKOUT/scripts/lab" --need "$1"
 }
