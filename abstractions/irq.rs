@@ -233,7 +233,7 @@ pub(super) struct Callbacks<T>(PhantomData<T>);
 impl<T: InterruptChip> Callbacks<T> {
     /// One for all chips of this type: it never changes.
     pub(super) const CHIP: &'static bindings::irq_chip = &bindings::irq_chip {
-        name: T::NAME.as_ptr().cast(),
+        name: T::NAME.to_bytes_with_nul().as_ptr(),
         irq_request_resources: Some(Self::request_resources),
         irq_release_resources: Some(Self::release_resources),
         irq_set_type: Some(Self::set_type),
@@ -263,8 +263,8 @@ impl<T: InterruptChip> Callbacks<T> {
         // gpiolib clears this when it disposes of the interrupt.
         //
         // SAFETY: By the requirement of this function `data` is valid.
-        let chip: *mut bindings::gpio_chip =
-            unsafe { (&raw const (*data).chip_data).read_volatile() }.cast();
+        let chip = unsafe { (&raw const (*data).chip_data).read_volatile() };
+        let chip: *mut bindings::gpio_chip = chip.cast();
         if chip.is_null() {
             return None;
         }

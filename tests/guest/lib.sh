@@ -151,9 +151,10 @@ calm_devices() {
 	done
 }
 
+# Runs all test_ functions of the file, or those whose names TEST_ONLY matches.
 run_tests() {
 	local tests=() name i=0 failed=0 rc output
-	mapfile -t tests < <(sed -n 's/^\(test_[a-z0-9_]*\)() {$/\1/p' "$0")
+	mapfile -t tests < <(sed -n 's/^\(test_[a-z0-9_]*\)() {$/\1/p' "$0" | grep -E -- "${TEST_ONLY:-.}")
 	echo "KTAP version 1"
 	echo "1..${#tests[@]}"
 	for name in "${tests[@]}"; do

@@ -31,7 +31,7 @@ fn irqs(selective: bool) -> Irqs {
 /// Interrupts of which that of `LINE` is on.
 fn listening(trigger: Trigger) -> Irqs {
     let mut irqs = irqs(false);
-    irqs.set_trigger(LINE, trigger).unwrap();
+    assert_eq!(irqs.set_trigger(LINE, trigger), Ok(false));
     irqs.enable(LINE);
     irqs
 }
@@ -395,7 +395,7 @@ impl World {
         if !selective {
             irqs.learn(LINE, irqs.epoch(LINE), Some(level));
         }
-        irqs.set_trigger(LINE, trigger).unwrap();
+        assert_eq!(irqs.set_trigger(LINE, trigger), Ok(false));
         irqs.enable(LINE);
         let mut world = Self {
             irqs,
