@@ -21,7 +21,8 @@ LAB_ROOT=$LAB/root       # a Debian root: the toolchain, QEMU, and the guest's u
 LAB_KERNELS=$LAB/kernels # built kernels, one folder each
 LAB_LOG=$LAB/log         # what the last step printed
 LAB_CARGO=$LAB/cargo     # CARGO_HOME
-LAB_TARGET=$LAB/target   # cargo's build folders
+# cargo takes another checkout's crates for its own, so each has a folder.
+LAB_TARGET=$LAB/target/$(printf "%s" "$CHECKOUT" | sha256sum | cut -c1-12)
 # What is built from this very checkout.
 LAB_BUILD=$LAB/build/$(printf '%s' "$CHECKOUT" | sha256sum | cut -c1-12)
 

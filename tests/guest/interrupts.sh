@@ -505,7 +505,8 @@ outputs_cannot_be_interrupts() {
 	gpioset -c "$(chip "$k")" 4=1 &
 	holder=$!
 	helpers+=("$holder")
-	wait_for held "$k" 4
+	# Not just requested: that comes before it is an output.
+	wait_for is_output "$k" 4
 	consumer_fails "Input/output error" request "$k" 4 rising irq-only
 	consumer_fails "Device or resource busy" request "$k" 4 rising
 	fails gpiomon --idle-timeout 1s -c "$(chip "$k")" 4
@@ -661,7 +662,7 @@ unbind_in_a_burst() {
 
 		timed unbind "$k"
 		expect_eq "$status" 0 "unbind"
-		[ "$elapsed_ms" -lt 10000 ] || fail "unbind took $elapsed_ms ms"
+		[ "$elapsed_ms" -lt 60000 ] || fail "unbind took $elapsed_ms ms"
 		expect_eq "$(chip "$k")" "" "chip"
 		# gpiomon has to be gone before there are interrupts again: gpiolib frees that
 		# of a line by its number when the file is closed, whosesoever it is by then.
