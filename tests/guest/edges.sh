@@ -113,7 +113,7 @@ the_kernel_gets_each_event() {
 		adds_up "$k"
 	done
 	for line in {0..7}; do
-		expect_eq "$(calls "$k" "$line" in_hardirq)" 1 "hard interrupt context"
+		called_in_an_interrupt "$k" "$line"
 	done
 }
 

@@ -167,7 +167,7 @@ handlers_run_where_they_should() {
 	nudge "$k" 1 1
 	nudge "$k" 2 1
 	ends_at "$k" 1 hard 1
-	expect_eq "$(calls "$k" 1 in_hardirq)" 1 "hard interrupt context"
+	called_in_an_interrupt "$k" 1
 	ends_at "$k" 2 thread 1
 	expect_eq "$(calls "$k" 2 hard)" 0 "hard calls of the threaded one"
 	expect_eq "$(calls "$k" 2 last)" 1 "the level that the thread read"

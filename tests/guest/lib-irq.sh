@@ -68,6 +68,14 @@ nudge() {
 	done
 }
 
+# called_in_an_interrupt K LINE: the last call of the handler was in hard interrupt
+# context. On PREEMPT_RT an interrupt of the bus has a thread.
+called_in_an_interrupt() {
+	local wanted=1
+	[ "${GPIO_GUEST:-}" != rt ] || wanted=0
+	expect_eq "$(calls "$1" "$2" in_hardirq)" $wanted "hard interrupt context"
+}
+
 # is_output K LINE: whether the guest drives the line.
 is_output() { [[ $(ctl "$1" get "$2") == out* ]]; }
 
