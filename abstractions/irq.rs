@@ -241,6 +241,7 @@ impl<T: InterruptChip> Callbacks<T> {
         irq_disable: Some(Self::disable),
         irq_mask: Some(Self::mask),
         irq_unmask: Some(Self::unmask),
+        irq_retrigger: Some(Self::retrigger),
         irq_bus_sync_unlock: Some(Self::bus_sync_unlock),
         irq_print_chip: Some(Self::print_chip),
         // No driver can say which interrupt of the bus its reports come by, so there is nothing to be
@@ -389,6 +390,15 @@ impl<T: InterruptChip> Callbacks<T> {
         let (_, ops, offset) = unsafe { Self::parts(data) };
 
         ops.unmask_irq(offset);
+    }
+
+    /// Tells the core that it need not make an interrupt anew.
+    ///
+    /// It wants to if one came when the interrupt was just being turned off. What is discarded then
+    /// stays discarded: the next one to turn it on may be another consumer. What came while the line
+    /// was masked is kept by the chip.
+    unsafe extern "C" fn retrigger(_data: *mut bindings::irq_data) -> c_int {
+        1
     }
 
     /// # Safety

@@ -413,6 +413,32 @@ test_levels_fire_when_enabled_again_when_armed() {
 	levels_fire_when_enabled_again 1
 }
 
+# The interrupt that was just coming when its consumer went is not the next one's.
+nothing_is_left_for_the_next_consumer() {
+	local k=$1 i
+
+	clean_slate
+	nudge "$k" 3 1
+	for ((i = 0; i < 30; i++)); do
+		# It comes all the time.
+		consumer request "$k" 3 high hard
+		wait_for fired_again "$k" 3 0
+		consumer free "$k" 3
+		consumer request "$k" 3 rising hard
+		sleep 0.05
+		expect_eq "$(calls "$k" 3 hard)" 0 "calls without an edge, in round $i"
+		consumer free "$k" 3
+	done
+}
+
+test_nothing_is_left_for_the_next_consumer() {
+	nothing_is_left_for_the_next_consumer 0
+}
+
+test_nothing_is_left_for_the_next_consumer_when_armed() {
+	nothing_is_left_for_the_next_consumer 1
+}
+
 # Another type, without giving the interrupt back.
 types_can_be_changed() {
 	local k=$1
