@@ -397,7 +397,7 @@ impl<T: InterruptChip> Callbacks<T> {
     /// It wants to if one came when the interrupt was just being turned off. What is discarded then
     /// stays discarded: the next one to turn it on may be another consumer. What came while the line
     /// was masked is kept by the chip.
-    unsafe extern "C" fn retrigger(_data: *mut bindings::irq_data) -> c_int {
+    extern "C" fn retrigger(_data: *mut bindings::irq_data) -> c_int {
         1
     }
 
