@@ -45,7 +45,8 @@ def main():
         bound = os.path.exists(f"{DRIVER}/{device}")
         if bound == bool(error):
             sys.exit(f"allocation {nth}: the bind said {error}, but bound is {bound}")
-        if error not in (0, errno.ENOMEM, errno.ENODEV, errno.EIO):
+        # EINVAL is what gpiolib makes of a domain of interrupts that has no memory.
+        if error not in (0, errno.ENOMEM, errno.ENODEV, errno.EIO, errno.EINVAL):
             sys.exit(f"allocation {nth}: the bind failed with {errno.errorcode[error]}")
         if bound:
             write(f"{DRIVER}/unbind", device)
