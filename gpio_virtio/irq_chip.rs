@@ -143,9 +143,9 @@ impl Teller {
     /// Has the device report nothing about a line, and drops what it has reported.
     fn silence(&self, line: u16) -> Result {
         self.ask_for(line, Trigger::None)?;
+        self.interrupts.was_told(line, Trigger::None);
         // What was reported before must not be taken for what is going to be asked for.
         self.settle();
-        self.interrupts.was_told(line, Trigger::None);
         Ok(())
     }
 
