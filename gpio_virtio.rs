@@ -3,14 +3,19 @@
 //! Driver for virtio GPIO devices.
 //!
 //! A virtual machine gets GPIO lines from its host: real ones, or simulated ones for tests. This
-//! drives devices with ID 30; `Documentation/protocol-rfc.rst` describes their protocol.
+//! drives devices with ID 41, which the VIRTIO standard describes, and with ID 30, whose protocol is
+//! that of an RFC: `Documentation/protocol-standard.rst` and `Documentation/protocol-rfc.rst`.
 //!
 //! One way through the code leads from a consumer to the device: gpiolib calls the [`chip`], which
 //! gives a command to the [`requests`], which lend a buffer with its message to the device through a
-//! [queue](abstractions::virtio), wait for it to come back, and have the reply checked by [`rfc`].
-//! The other way leads from the device here: [`events`] come in on a queue of their own, are checked
-//! by [`rfc`] too, and go to the [`interrupts`], where [`line_irqs`] says who is to be called.
+//! [queue](abstractions::virtio), wait for it to come back, and have the reply checked by the
+//! [`protocol`]. The other way leads from the device here: [`events`] come in on a queue of their
+//! own, are checked there, and go to the [`interrupts`], where [`line_irqs`] says who is to be called.
 //! What consumers want to be called for comes in by the [`irq_chip`].
+//!
+//! What differs between the protocols is in one file for each: what is on the wire in [`rfc`] and
+//! [`standard`], what the device says about itself in [`rfc_identity`] and [`standard_identity`], how
+//! it reports in [`rfc_events`] and [`standard_events`].
 //!
 //! Everything that is `unsafe` is in the [`abstractions`].
 
@@ -18,6 +23,8 @@ mod abstractions;
 
 #[path = "gpio_virtio/chip.rs"]
 mod chip;
+#[path = "gpio_virtio/commands.rs"]
+mod commands;
 #[path = "gpio_virtio/counters.rs"]
 mod counters;
 #[path = "gpio_virtio/display.rs"]
@@ -34,25 +41,49 @@ mod irq_chip;
 mod messages;
 #[path = "gpio_virtio/requests.rs"]
 mod requests;
+#[path = "gpio_virtio/rfc_events.rs"]
+mod rfc_events;
+#[path = "gpio_virtio/rfc_identity.rs"]
+mod rfc_identity;
+#[path = "gpio_virtio/standard_events.rs"]
+mod standard_events;
+#[path = "gpio_virtio/standard_identity.rs"]
+mod standard_identity;
 
 // These are pure, and compiled for the host too. There they are public, and the device that the
 // driver is tested against uses what the driver itself does not.
 #[allow(dead_code, unreachable_pub)]
+#[path = "gpio_virtio/command.rs"]
+mod command;
+#[allow(dead_code, unreachable_pub)]
+#[path = "gpio_virtio/line.rs"]
+mod line;
+#[allow(dead_code, unreachable_pub)]
 #[path = "gpio_virtio/line_irqs.rs"]
 mod line_irqs;
 #[allow(dead_code, unreachable_pub)]
+#[path = "gpio_virtio/message.rs"]
+mod message;
+#[allow(dead_code, unreachable_pub)]
 #[path = "gpio_virtio/names.rs"]
 mod names;
+#[allow(dead_code, unreachable_pub)]
+#[path = "gpio_virtio/protocol.rs"]
+mod protocol;
 #[allow(dead_code, unreachable_pub)]
 #[path = "gpio_virtio/rfc.rs"]
 mod rfc;
 #[allow(dead_code, unreachable_pub)]
 #[path = "gpio_virtio/slots.rs"]
 mod slots;
+#[allow(dead_code, unreachable_pub)]
+#[path = "gpio_virtio/standard.rs"]
+mod standard;
 
 use abstractions::{
     gpio::{
         Info,
+        LineNames,
         Registration, //
     },
     // The pure modules know it by this path.
@@ -60,12 +91,26 @@ use abstractions::{
     virtio, //
 };
 use chip::Lines;
+use events::{
+    Events,
+    NoEvents, //
+};
+use identity::Names;
 use interrupts::Interrupts;
 use kernel::{
-    device::Core,
-    prelude::*, //
+    device::{
+        self,
+        Core, //
+    },
+    prelude::*,
+    sync::Arc, //
 };
-use requests::Requests;
+use line_irqs::Reporting;
+use protocol::Protocol;
+use requests::{
+    PendingNames,
+    Requests, //
+};
 
 abstractions::virtio::module_virtio_driver! {
     type: GpioVirtioDriver,
@@ -81,7 +126,19 @@ abstractions::virtio::module_virtio_driver! {
     },
 }
 
-abstractions::virtio::virtio_device_table!(ID_TABLE, [virtio::DeviceId::new(rfc::DEVICE_ID)]);
+abstractions::virtio::virtio_device_table!(
+    ID_TABLE,
+    [
+        virtio::DeviceId::new(rfc::DEVICE_ID),
+        virtio::DeviceId::new(standard::DEVICE_ID),
+    ]
+);
+
+/// The feature bit that both protocols have: what it says about interrupts differs.
+const F_IRQ: u32 = {
+    assert!(rfc::F_IRQ_TYPE == standard::F_IRQ);
+    standard::F_IRQ
+};
 
 /// The driver's data for one device: the chip, which has all the rest, and a look at it.
 #[pin_data]
@@ -98,7 +155,7 @@ impl virtio::Driver for GpioVirtioDriver {
     type Data<'bound> = GpioVirtio<'bound>;
 
     const ID_TABLE: virtio::IdTable = &ID_TABLE;
-    const FEATURES: &'static [u32] = &[rfc::F_IRQ_TYPE];
+    const FEATURES: &'static [u32] = &[F_IRQ];
 
     fn negotiate(features: &virtio::Negotiation<'_>) -> Result {
         if !features.offers(virtio::F_VERSION_1) {
@@ -115,36 +172,40 @@ impl virtio::Driver for GpioVirtioDriver {
         dev: &'bound virtio::Device<Core<'_>>,
     ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
         pin_init::pin_init_scope(move || {
-            let identity = identity::read(dev)?;
+            let protocol = Protocol::of_device(dev.id()).ok_or(ENODEV)?;
+            let identity = match protocol {
+                Protocol::Rfc => rfc_identity::read(dev)?,
+                Protocol::Standard => standard_identity::read(dev)?,
+            };
             let lines = identity.lines;
 
-            let interrupts = Interrupts::new(lines, dev.has_feature(rfc::F_IRQ_TYPE))?;
+            let reporting = reporting(protocol, dev.has_feature(F_IRQ));
+            let interrupts = Interrupts::new(lines, reporting.unwrap_or(Reporting::Changes))?;
             let limit_ms = module_parameters::timeout_ms.value();
-            let requests = Requests::new(dev.as_ref(), limit_ms, interrupts.clone())?;
-            let events = events::new(
-                dev.as_ref(),
-                lines,
-                interrupts.clone(),
-                requests.queue().clone(),
-            )?;
+            let requests = Requests::new(dev.as_ref(), protocol, limit_ms, interrupts.clone())?;
 
-            // In the order of their numbers: `rfc::EVENT_QUEUE`, `rfc::COMMAND_QUEUE`.
-            dev.start([
-                (c"events", (&events).into()),
-                (c"commands", requests.queue().into()),
-            ])
-            .inspect_err(|error| dev_err!(dev, "cannot set up the queues: {:?}\n", error))?;
-            events::fill(&events)?;
+            let events = start(dev, protocol, reporting, lines, &requests, &interrupts)
+                .inspect_err(|error| dev_err!(dev, "cannot set up the queues: {:?}\n", error))?;
+            events.started()?;
             let slots = requests.make_slots()?;
 
+            let domain = reporting.map(|_| interrupts.domain().clone());
+            let counters = counters::file(dev.as_ref(), interrupts.clone(), events.clone())?;
+            let cdev: &device::Device = dev.as_ref();
+            let (chip, names) = ask(
+                cdev,
+                identity.names,
+                requests,
+                interrupts,
+                events,
+                lines,
+                slots,
+            )?;
             let info = Info {
                 label: identity.label,
                 lines,
-                names: identity.names,
+                names,
             };
-            let domain = interrupts.domain().clone();
-            let counters = counters::file(dev.as_ref(), interrupts.clone(), events.clone())?;
-            let chip = Lines::new(requests, interrupts, events, lines, slots)?;
 
             dev_info!(
                 dev,
@@ -160,4 +221,82 @@ impl virtio::Driver for GpioVirtioDriver {
             }))
         })
     }
+}
+
+/// How the lines of a device interrupt, if they do; `f_irq` is whether it has that feature.
+const fn reporting(protocol: Protocol, f_irq: bool) -> Option<Reporting> {
+    match (protocol, f_irq) {
+        (Protocol::Rfc, false) => Some(Reporting::Changes),
+        (Protocol::Rfc, true) => Some(Reporting::Selected),
+        (Protocol::Standard, false) => None,
+        (Protocol::Standard, true) => Some(Reporting::Buffers),
+    }
+}
+
+/// Starts the device with the queues that it has, in the order of their numbers.
+fn start(
+    dev: &virtio::Device<Core<'_>>,
+    protocol: Protocol,
+    reporting: Option<Reporting>,
+    lines: u16,
+    requests: &Requests,
+    interrupts: &Arc<Interrupts>,
+) -> Result<Arc<dyn Events>> {
+    let interrupts = interrupts.clone();
+    let commands = requests.queue();
+
+    match protocol {
+        // `rfc::EVENT_QUEUE`, `rfc::COMMAND_QUEUE`.
+        Protocol::Rfc => {
+            let (queue, events) =
+                rfc_events::new(dev.as_ref(), lines, interrupts, commands.clone())?;
+
+            dev.start([(c"events", queue), (c"commands", commands.into())])?;
+            Ok(events)
+        }
+        // `standard::REQUEST_QUEUE`, `standard::EVENT_QUEUE`.
+        Protocol::Standard if reporting.is_some() => {
+            let (queue, events) = standard_events::new(dev.as_ref(), lines, interrupts)?;
+
+            dev.start([(c"requests", commands.into()), (c"events", queue)])?;
+            Ok(events)
+        }
+        Protocol::Standard => {
+            let events = Arc::new(NoEvents, GFP_KERNEL)?;
+
+            dev.start([(c"requests", commands.into())])?;
+            Ok(events)
+        }
+    }
+}
+
+/// Asks the device about its lines, all at once: for their directions, and for their names if it has
+/// to be asked for them.
+fn ask(
+    dev: &device::Device,
+    names: Names,
+    requests: Arc<Requests>,
+    interrupts: Arc<Interrupts>,
+    events: Arc<dyn Events>,
+    lines: u16,
+    slots: usize,
+) -> Result<(Lines, Option<LineNames>)> {
+    let (mut asked, known) = match names {
+        Names::None => (None, None),
+        Names::Known(names) => (None, Some(names)),
+        Names::ToBeAsked(size) => (requests.ask_names(dev, size), None),
+    };
+    // A question on its way has one of the slots.
+    let mut block = match slots {
+        1 => asked.take().and_then(PendingNames::wait),
+        _ => None,
+    };
+    let room = slots - usize::from(asked.is_some());
+    let chip = Lines::new(requests.clone(), interrupts, events, lines, room)?;
+
+    if let Some(asked) = asked {
+        block = asked.wait();
+    }
+    let names = known.or_else(|| identity::line_names(dev, Ok(block?), lines));
+    Ok((chip, names))
 }

@@ -103,6 +103,17 @@ impl Completion {
         unsafe { bindings::wait_for_completion(self.inner.get()) };
     }
 
+    /// Waits for a signal until `deadline`, even if the task is killed.
+    ///
+    /// May sleep.
+    pub(crate) fn wait_until(&self, deadline: Deadline) -> Wait {
+        // SAFETY: By construction `self.inner` is an initialised completion.
+        match unsafe { bindings::wait_for_completion_timeout(self.inner.get(), deadline.left()) } {
+            0 => Wait::TimedOut,
+            _ => Wait::Done,
+        }
+    }
+
     /// Waits for a signal until `deadline`, or until the task is killed.
     ///
     /// May sleep.

@@ -114,19 +114,25 @@ impl LineNames {
     /// Takes the names for `lines` lines from a block of NUL-terminated strings in line order.
     ///
     /// An empty string, or none, leaves a line without a name. What comes after the last line's
-    /// name, or has no terminator, is not used.
-    pub(crate) fn new(block: KVVec<u8>, lines: u16) -> Result<Self> {
+    /// name, or has no terminator, is not used. `keep` is asked whether to use the name that begins
+    /// at an offset of the block.
+    pub(crate) fn new(
+        block: KVVec<u8>,
+        lines: u16,
+        mut keep: impl FnMut(&[u8], usize) -> bool,
+    ) -> Result<Self> {
         let mut pointers = KVVec::from_elem(ptr::null(), usize::from(lines), GFP_KERNEL)?;
-        let mut rest: &[u8] = &block;
+        let mut start = 0;
 
         for pointer in pointers.iter_mut() {
+            let rest = block.get(start..).unwrap_or(&[]);
             let Ok(name) = CStr::from_bytes_until_nul(rest) else {
                 break;
             };
-            if !name.is_empty() {
+            if !name.is_empty() && keep(&block, start) {
                 *pointer = name.as_char_ptr();
             }
-            rest = rest.get(name.to_bytes_with_nul().len()..).unwrap_or(&[]);
+            start += name.to_bytes_with_nul().len();
         }
 
         Ok(Self {
@@ -196,7 +202,10 @@ unsafe impl<T: Chip> Sync for Registration<'_, T> {}
 
 impl<'bound, T: Chip> Registration<'bound, T> {
     /// Registers a chip whose parent is `dev`. Its lines can be used at once.
-    #[expect(dead_code, reason = "the one driver there is has interrupts")]
+    #[expect(
+        dead_code,
+        reason = "the one driver there is has lines that may interrupt"
+    )]
     pub(crate) fn new(
         dev: &'bound device::Device<device::Bound>,
         info: Info,
@@ -205,19 +214,19 @@ impl<'bound, T: Chip> Registration<'bound, T> {
         Self::with_irq_chip(dev, info, ops, None, |_| ())
     }
 
-    /// Registers a chip whose lines can interrupt, by way of `domain`.
+    /// Registers a chip whose lines can interrupt, by way of `domain`; without one, this chip's cannot.
     ///
     /// [`EBUSY`] if `domain` is another chip's.
     pub(crate) fn with_interrupts(
         dev: &'bound device::Device<device::Bound>,
         info: Info,
         ops: T,
-        domain: Arc<irq::Domain>,
+        domain: Option<Arc<irq::Domain>>,
     ) -> impl PinInit<Self, Error> + 'bound
     where
         T: InterruptChip,
     {
-        let irq = Some((irq::Callbacks::<T>::CHIP, domain));
+        let irq = domain.map(|domain| (irq::Callbacks::<T>::CHIP, domain));
         Self::with_irq_chip(dev, info, ops, irq, T::opened)
     }
 

@@ -73,6 +73,10 @@ pub(crate) trait InterruptChip: gpio::Chip {
     /// The trigger is not known yet. An error is what the consumer gets.
     fn request_irq(&self, offset: u32) -> Result;
 
+    /// The last consumer has given the line's interrupt back; not called if the chip is being removed.
+    /// Atomic.
+    fn release_irq(&self, offset: u32);
+
     /// Sets what the line's interrupt fires on. Atomic.
     ///
     /// An error is what the consumer gets; the trigger is then what it was.
@@ -327,8 +331,9 @@ impl<T: InterruptChip> Callbacks<T> {
     /// As for [`Self::parts`], and [`Self::request_resources`] must have succeeded.
     unsafe extern "C" fn release_resources(data: *mut bindings::irq_data) {
         // SAFETY: By the requirement of this function.
-        let (chip, _, offset) = unsafe { Self::parts(data) };
+        let (chip, ops, offset) = unsafe { Self::parts(data) };
 
+        ops.release_irq(offset);
         // SAFETY: The chip is registered, and the line was requested before.
         unsafe { bindings::gpiochip_relres_irq(chip, offset) };
     }

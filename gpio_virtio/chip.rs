@@ -9,18 +9,19 @@ use crate::{
             Chip,
             Direction, //
         },
-        virtio::Queue, //
+    },
+    command::{
+        Answer,
+        Command, //
     },
     events::Events,
     interrupts::Interrupts,
     irq_chip::Teller,
+    line,
     requests::{
         Failure,
+        Outcome,
         Requests, //
-    },
-    rfc::{
-        self,
-        Command, //
     },
 };
 use core::ops::ControlFlow;
@@ -39,22 +40,41 @@ use kernel::{
 pub(crate) struct Lines {
     requests: Arc<Requests>,
     pub(crate) interrupts: Arc<Interrupts>,
+    pub(crate) events: Arc<dyn Events>,
     pub(crate) teller: Pin<KBox<Deferred<Teller>>>,
-    /// The directions that the device had told before gpiolib asked for them, one by one.
-    told: KVec<Atomic<i8>>,
+    /// What is known of the direction of each line: one of the constants below.
+    directions: KVec<Atomic<i8>>,
 }
 
-/// In [`Lines::told`]: the direction is not known, the device has to be asked.
+/// In [`Lines::directions`]: it is not known.
 const UNKNOWN: i8 = 0;
-/// In [`Lines::told`]: the line is an output.
+/// In [`Lines::directions`]: the line is an output.
 const OUTPUT: i8 = 1;
-/// In [`Lines::told`]: the line is an input.
+/// In [`Lines::directions`]: the line is an input, or nobody's.
 const INPUT: i8 = 2;
-/// In [`Lines::told`]: the device would not say.
-const REFUSED: i8 = 3;
+/// Added to one of them: the device has just said so, before gpiolib asked.
+const FRESH: i8 = 4;
+
+/// The direction that gpiolib has for one that a device tells.
+///
+/// A line that nobody uses has none there; nothing drives it, as if it were an input.
+fn direction(told: Option<line::Direction>) -> Direction {
+    match told {
+        Some(line::Direction::Output) => Direction::Output,
+        Some(line::Direction::Input) | None => Direction::Input,
+    }
+}
+
+/// What is known then.
+fn known(direction: Direction) -> i8 {
+    match direction {
+        Direction::Output => OUTPUT,
+        Direction::Input => INPUT,
+    }
+}
 
 impl Lines {
-    /// Asks the device for the directions of its `lines` lines, `slots` of them at a time.
+    /// Asks the device for the directions of its `lines` lines, `room` of them at a time.
     ///
     /// gpiolib asks for each when the chip is registered and waits for one before it asks for the
     /// next. A device that does not answer is found out here, after one time limit and not after one
@@ -62,25 +82,21 @@ impl Lines {
     pub(crate) fn new(
         requests: Arc<Requests>,
         interrupts: Arc<Interrupts>,
-        events: Arc<Queue<Events>>,
+        events: Arc<dyn Events>,
         lines: u16,
-        slots: usize,
+        room: usize,
     ) -> Result<Self> {
-        let mut told = KVec::with_capacity(usize::from(lines), GFP_KERNEL)?;
-        let teller = Teller::new(requests.clone(), interrupts.clone(), events)?;
+        let mut directions = KVec::with_capacity(usize::from(lines), GFP_KERNEL)?;
+        let teller = Teller::new(requests.clone(), interrupts.clone(), events.clone())?;
 
-        requests.run_for_all(Command::GetDirection, lines, slots, |result| {
-            let direction = match result {
-                Ok(value) => match rfc::Direction::from_wire(value) {
-                    Some(rfc::Direction::Output) => OUTPUT,
-                    Some(rfc::Direction::Input) => INPUT,
-                    None => REFUSED,
-                },
+        requests.run_for_all(Command::GetDirection, lines, room, |outcome| {
+            let told = match outcome {
+                Ok(Answer::Direction(told)) => FRESH + known(direction(told)),
                 // The line is there all the same, like a pin that has another function now.
-                Err(Failure::Refused(_)) => REFUSED,
+                Ok(_) | Err(Failure::Refused(_) | Failure::Half(_)) => FRESH + UNKNOWN,
                 Err(Failure::Lost(error)) => return ControlFlow::Break(error),
             };
-            match told.push_within_capacity(Atomic::new(direction)) {
+            match directions.push_within_capacity(Atomic::new(told)) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(_) => ControlFlow::Break(EINVAL),
             }
@@ -89,15 +105,26 @@ impl Lines {
         Ok(Self {
             requests,
             interrupts,
+            events,
             teller,
-            told,
+            directions,
         })
     }
 
-    fn run(&self, command: Command, offset: u32) -> Result<u32> {
+    fn send_and_wait(&self, command: Command, offset: u32) -> Outcome {
         // gpiolib keeps offsets below the number of lines, which has 16 bits.
-        self.requests
-            .run(command, u16::try_from(offset).map_err(|_| EINVAL)?)
+        let line = u16::try_from(offset).map_err(|_| Failure::Refused(EINVAL))?;
+        self.requests.send_and_wait(command, line)
+    }
+
+    fn now_is(&self, offset: u32, direction: Direction) {
+        if let Some(known_direction) = self.directions.get(offset as usize) {
+            known_direction.store(known(direction), Relaxed);
+        }
+    }
+
+    fn run(&self, command: Command, offset: u32) -> Result<Answer> {
+        Ok(self.send_and_wait(command, offset)?)
     }
 }
 
@@ -107,36 +134,65 @@ impl Chip for Lines {
         self.run(Command::Request, offset).map(|_| ())
     }
 
+    fn free(&self, offset: u32) {
+        // The one whose interrupt it is need not have requested the line, and still uses it. CAST: The
+        // number of a line has 16 bits.
+        if self.interrupts.is_claimed(offset as u16) {
+            return;
+        }
+        // Nobody is left to be told of an error; a time-out has a message.
+        let _ = self.run(Command::Free, offset);
+    }
+
     fn get_direction(&self, offset: u32) -> Result<Direction> {
-        let told = match self.told.get(offset as usize) {
-            Some(told) => told.xchg(UNKNOWN, Relaxed),
-            None => UNKNOWN,
-        };
-        match told {
-            OUTPUT => return Ok(Direction::Output),
-            INPUT => return Ok(Direction::Input),
-            REFUSED => return Err(EIO),
-            _ => (),
+        if let Some(known_direction) = self.directions.get(offset as usize) {
+            let told = known_direction.load(Relaxed);
+            if told & FRESH != 0 {
+                known_direction.store(told & !FRESH, Relaxed);
+                return match told & !FRESH {
+                    OUTPUT => Ok(Direction::Output),
+                    INPUT => Ok(Direction::Input),
+                    _ => Err(EIO),
+                };
+            }
         }
 
-        match rfc::Direction::from_wire(self.run(Command::GetDirection, offset)?) {
-            Some(rfc::Direction::Output) => Ok(Direction::Output),
-            Some(rfc::Direction::Input) => Ok(Direction::Input),
-            None => Err(EPROTO),
+        match self.run(Command::GetDirection, offset)? {
+            Answer::Direction(told) => {
+                self.now_is(offset, direction(told));
+                Ok(direction(told))
+            }
+            Answer::Done | Answer::Level(_) => Err(EPROTO),
         }
     }
 
     fn direction_input(&self, offset: u32) -> Result {
-        self.run(Command::DirectionInput, offset).map(|_| ())
+        self.run(Command::DirectionInput, offset)?;
+        self.now_is(offset, Direction::Input);
+        Ok(())
     }
 
     fn direction_output(&self, offset: u32, high: bool) -> Result {
-        self.run(Command::DirectionOutput(high.into()), offset)
-            .map(|_| ())
+        let outcome = self.send_and_wait(Command::DirectionOutput(high.into()), offset);
+
+        if let Err(failure) = outcome {
+            let known_direction = self.directions.get(offset as usize);
+            let was_output = known_direction.is_some_and(|known| known.load(Relaxed) == OUTPUT);
+            // It must not drive a level that nobody has asked for.
+            if matches!(failure, Failure::Half(_)) && !was_output {
+                let _ = self.run(Command::DirectionInput, offset);
+            }
+            return Err(failure.into());
+        }
+        self.now_is(offset, Direction::Output);
+        Ok(())
     }
 
     fn get(&self, offset: u32) -> Result<bool> {
-        self.run(Command::GetValue, offset).map(|value| value != 0)
+        match self.run(Command::GetValue, offset)? {
+            Answer::Level(level) => Ok(level == line::Level::High),
+            Answer::Done | Answer::Direction(_) => Err(EPROTO),
+        }
     }
 
     fn set(&self, offset: u32, high: bool) -> Result {

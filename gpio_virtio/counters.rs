@@ -5,7 +5,6 @@
 //! `/sys/kernel/debug/gpio_virtio.DEVICE/events` has a line `NAME VALUE` for each counter.
 
 use crate::{
-    abstractions::virtio::Queue,
     events::Events,
     interrupts::Interrupts,
     line_irqs::Counts, //
@@ -22,7 +21,7 @@ use kernel::{
 /// Where the counters of a device are.
 pub(crate) struct Counters {
     interrupts: Arc<Interrupts>,
-    events: Arc<Queue<Events>>,
+    events: Arc<dyn Events>,
 }
 
 /// The file. It is there until this is dropped.
@@ -34,7 +33,7 @@ fn print(counters: &Counters, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fired,
         merged,
     } = counters.interrupts.counts();
-    let refused = counters.events.lock().refused();
+    let refused = counters.events.refused();
 
     writeln!(f, "reports {reports}")?;
     writeln!(f, "refused {refused}")?;
@@ -46,7 +45,7 @@ fn print(counters: &Counters, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 pub(crate) fn file(
     dev: &device::Device,
     interrupts: Arc<Interrupts>,
-    events: Arc<Queue<Events>>,
+    events: Arc<dyn Events>,
 ) -> Result<File> {
     let name = CString::try_from_fmt(fmt!("gpio_virtio.{}", dev.name()))?;
     let counters = Counters { interrupts, events };

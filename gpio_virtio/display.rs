@@ -6,12 +6,10 @@
 //! name: they are compiled for the host too.
 
 use crate::{
+    command::ReplyError,
     names::NamesError,
-    rfc::{
-        config::ConfigError,
-        EventError,
-        ReplyError, //
-    },
+    rfc,
+    standard, //
 };
 use kernel::fmt;
 
@@ -27,4 +25,11 @@ macro_rules! display_as_on_the_host {
     };
 }
 
-display_as_on_the_host!(ConfigError, EventError, NamesError, ReplyError);
+display_as_on_the_host!(
+    NamesError,
+    ReplyError,
+    rfc::config::ConfigError,
+    rfc::EventError,
+    standard::config::ConfigError,
+    standard::EventError,
+);

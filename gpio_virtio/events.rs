@@ -1,196 +1,63 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Receives the device's reports of new levels.
+//! Where the device says what has happened on its lines, whatever the protocol.
 //!
-//! The queue is kept full: each buffer goes back to the device as soon as it has been read. A report
-//! that is none is refused; what the others mean is for the [`interrupts`](crate::interrupts) to say,
-//! and who waits for them is called right here.
+//! What it says is checked there, and then it is for the [`interrupts`](crate::interrupts).
 
-use crate::{
-    abstractions::virtio::{
-        Buffer,
-        Handler,
-        LockedQueue,
-        Queue, //
-    },
-    interrupts::Interrupts,
-    messages::Messages,
-    requests::{
-        self,
-        Commands, //
-    },
-    rfc::{
-        self,
-        RawMessage, //
-    },
-};
-use kernel::{
-    device,
-    prelude::*,
-    static_lock_class,
-    sync::Arc, //
-};
+use kernel::prelude::*;
 
-type EventBuffer = Buffer<[u8; 0], RawMessage, ()>;
+/// An event queue.
+pub(crate) trait Events: Send + Sync {
+    /// The device is started.
+    fn started(&self) -> Result;
 
-/// How many buffers are submitted at a time, with interrupts off.
-const CHUNK: usize = 64;
+    /// A line is going to interrupt. [`ENOSPC`] if the queue has no room for one more.
+    fn claim(&self, line: u16) -> Result;
 
-/// The event queue's state: under its lock.
-pub(crate) struct Events {
-    lines: u16,
-    interrupts: Arc<Interrupts>,
-    /// Where the device is asked for levels.
-    commands: Arc<Queue<Commands>>,
-    messages: Arc<Messages>,
-    /// Buffers that are here and not with the device. There is room for all of them.
-    here: KVec<EventBuffer>,
-    /// Lines to be fired. There is room for one from each buffer.
-    due: KVec<u16>,
-    /// How many reports were refused.
-    refused: u64,
-}
+    /// A line that was claimed is not going to interrupt any more.
+    fn release(&self, line: u16);
 
-impl Handler for Events {
-    type Readable = [u8; 0];
-    type Writable = RawMessage;
-    type Context = ();
-
-    fn returned(queue: &Queue<Self>) {
-        take_note(queue);
-        queue.lock().fire_due();
-    }
-}
-
-/// Takes note of the reports that are there, and gives the buffers back. The lines that are due are
-/// to be fired afterwards.
-fn take_note(queue: &Queue<Events>) {
-    let mut locked = queue.lock();
-    let mut refused = None;
-
-    // None goes back before all are here: a device that returns each at once would keep this
-    // processor here for ever.
-    while let Some((buffer, written)) = locked.take() {
-        match rfc::check_event(locked.lines, written, buffer.read()) {
-            Ok((line, level)) => {
-                if locked.interrupts.report(line, level)
-                    && locked.due.push_within_capacity(line).is_err()
-                {
-                    // There is room for all, unless somebody else has just taken note of as many.
-                    locked.fire_due();
-                    let _ = locked.due.push_within_capacity(line);
-                }
-            }
-            Err(error) => {
-                locked.refused = locked.refused.wrapping_add(1);
-                refused = Some(error);
-            }
-        }
-        if locked.here.push_within_capacity(buffer).is_err() {
-            break;
-        }
-    }
-    submit_some(&mut locked, usize::MAX);
-    let messages = locked.messages.clone();
-    locked.notify();
-
-    if let Some(error) = refused {
-        messages.warn(fmt!("refused: {error}"));
-    }
-}
-
-impl Events {
-    /// How many reports were refused.
-    pub(crate) fn refused(&self) -> u64 {
-        self.refused
-    }
-
-    /// Fires the lines that are due.
+    /// Takes note of all that the device has said by now, before it is told something else.
     ///
-    /// The lock is held meanwhile. That keeps the reports in order, and nobody from waiting: no
-    /// handler has to do with this queue.
-    fn fire_due(&mut self) {
-        let mut check = false;
-        for line in self.due.drain_all() {
-            check |= self.interrupts.fire(line);
-        }
-        if check {
-            requests::start_check(&self.commands);
-        }
-    }
+    /// Returns whether there is something to [make up](Self::make_up) for. May be called in any
+    /// context.
+    fn settle(&self) -> bool;
+
+    /// Fires the lines that are due since [`settle`](Self::settle). To be called in hard interrupt
+    /// context.
+    fn make_up(&self);
+
+    /// Asks the device about the lines that are to be asked about: for a level, or for the next
+    /// report. May be called in any context.
+    fn start_looking(&self);
+
+    /// How often what the device has said was refused.
+    fn refused(&self) -> u64;
 }
 
-/// Gives the device `count` of the buffers that are here, or all of them.
-fn submit_some(queue: &mut LockedQueue<'_, Events>, count: usize) {
-    for _ in 0..count {
-        let Some(buffer) = queue.here.pop() else {
-            return;
-        };
-        if let Err((buffer, _)) = queue.submit(buffer) {
-            // It stays here, and has another chance when others come back. There is room for it.
-            let _ = queue.here.push_within_capacity(buffer);
-            return;
-        }
-    }
-}
+/// The event queue of a device that has none.
+pub(crate) struct NoEvents;
 
-/// Takes note of all reports that are there by now, before something else is told to the device.
-///
-/// Returns whether lines are due: [`fire_due`] fires them.
-pub(crate) fn settle(queue: &Queue<Events>) -> bool {
-    take_note(queue);
-    !queue.lock().due.is_empty()
-}
-
-/// Fires the lines that are due since [`settle`].
-pub(crate) fn fire_due(queue: &Queue<Events>) {
-    queue.lock().fire_due();
-}
-
-/// Makes the event queue of a device with `lines` lines.
-pub(crate) fn new(
-    dev: &device::Device,
-    lines: u16,
-    interrupts: Arc<Interrupts>,
-    commands: Arc<Queue<Commands>>,
-) -> Result<Arc<Queue<Events>>> {
-    let messages = Messages::new(dev)?;
-
-    let events = Events {
-        lines,
-        interrupts,
-        commands,
-        messages,
-        here: KVec::new(),
-        due: KVec::new(),
-        refused: 0,
-    };
-
-    Arc::pin_init(
-        Queue::new(events, c"gpio_virtio::Events", static_lock_class!()),
-        GFP_KERNEL,
-    )
-}
-
-/// Gives the device as many buffers as the queue holds. To be called when the device is started.
-pub(crate) fn fill(queue: &Queue<Events>) -> Result {
-    let count = queue.lock().capacity();
-    let due = KVec::with_capacity(count, GFP_KERNEL)?;
-    let mut buffers = KVec::with_capacity(count, GFP_KERNEL)?;
-
-    for _ in 0..count {
-        buffers.push(EventBuffer::new((), GFP_KERNEL)?, GFP_KERNEL)?;
+impl Events for NoEvents {
+    fn started(&self) -> Result {
+        Ok(())
     }
 
-    let mut locked = queue.lock();
-    locked.here = buffers;
-    locked.due = due;
-    drop(locked);
-
-    for _ in 0..count.div_ceil(CHUNK) {
-        let mut locked = queue.lock();
-        submit_some(&mut locked, CHUNK);
-        locked.notify();
+    fn claim(&self, _line: u16) -> Result {
+        Err(ENXIO)
     }
-    Ok(())
+
+    fn release(&self, _line: u16) {}
+
+    fn settle(&self) -> bool {
+        false
+    }
+
+    fn make_up(&self) {}
+
+    fn start_looking(&self) {}
+
+    fn refused(&self) -> u64 {
+        0
+    }
 }

@@ -1,31 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reads what a device says about itself: how many lines it has, and what they are called.
+//! What a device says about itself, whatever the protocol: how many lines it has, and what they are
+//! called.
 
 use crate::{
-    abstractions::{
-        gpio::LineNames,
-        virtio::{
-            Config,
-            Device, //
-        },
+    abstractions::gpio::LineNames,
+    names::{
+        self,
+        NameSet, //
     },
-    names,
-    rfc::config, //
 };
 use kernel::{
-    device::{
-        self,
-        Bound, //
-    },
+    device,
+    fmt,
     prelude::*,
     str::CString, //
 };
 
 /// The largest block of names that is read, in bytes.
 ///
-/// It is what a configuration would be that has 16 bytes for each of the most lines there can be.
-const MAX_NAMES_SIZE: usize = 1 << 20;
+/// It is what there would be with 16 bytes for each of the most lines there can be.
+pub(crate) const MAX_NAMES_SIZE: usize = 1 << 20;
 
 /// What a device says about itself.
 pub(crate) struct Identity {
@@ -33,130 +28,70 @@ pub(crate) struct Identity {
     pub(crate) lines: u16,
     /// What it is called: its own name if it has a proper one, else that of the virtio device.
     pub(crate) label: CString,
-    /// What its lines are called, if the device says so properly.
-    pub(crate) names: Option<LineNames>,
+    /// What its lines are called.
+    pub(crate) names: Names,
 }
 
-/// What the configuration holds, not checked.
-struct Raw {
-    version: u8,
-    num_gpios: u16,
-    names_size: u32,
-    name: [u8; config::NAME_SIZE],
-    /// The block of names, or why it cannot be had.
-    names: Result<KVVec<u8>>,
+/// Where the names of a device's lines are.
+pub(crate) enum Names {
+    /// There are none, or they are no good.
+    None,
+    /// They were read.
+    Known(LineNames),
+    /// The device has to be asked for them: a block of so many bytes.
+    ToBeAsked(usize),
 }
 
-impl Raw {
-    /// Reads a configuration, field by field. [`EINVAL`] if the device has not that much of it.
-    fn read(config: &Config<'_>) -> Result<Self> {
-        let mut name = [0; config::NAME_SIZE];
-        let version = config.read_u8(config::VERSION)?;
-        let num_gpios = config.read_le16(config::NUM_GPIOS)?;
-        let names_size = config.read_le32(config::NAMES_SIZE)?;
-        config.read_row(config::NAME, &mut name)?;
-
-        let names = match names_size_that_fits(config.size(), names_size) {
-            Some(size) if config::check(version, num_gpios).is_ok() => {
-                KVVec::from_elem(0, size, GFP_KERNEL)
-                    .map_err(Error::from)
-                    .and_then(|mut names| {
-                        config.read_row(config::NAMES, &mut names)?;
-                        Ok(names)
-                    })
-            }
-            _ => Err(EINVAL),
-        };
-
-        Ok(Self {
-            version,
-            num_gpios,
-            names_size,
-            name,
-            names,
-        })
-    }
+/// The label of a device that has no name of its own.
+pub(crate) fn default_label(cdev: &device::Device) -> Result<CString> {
+    CString::try_from_fmt(fmt!("{}", cdev.name()))
 }
 
-/// The size of the block of names, if the configuration can hold such a block.
-fn names_size_that_fits(config_size: usize, names_size: u32) -> Option<usize> {
-    // CAST: `usize` has 32 bits at least.
-    let size = names_size as usize;
-    let room = config_size.saturating_sub(config::NAMES);
-
-    (size <= room.min(MAX_NAMES_SIZE)).then_some(size)
-}
-
-/// Reads what `dev` says about itself.
-///
-/// A device that is not a GPIO device, but has the same ID, is refused with [`ENODEV`] and a
-/// message. If just the names are no good then they are not used, with a message.
-pub(crate) fn read(dev: &Device<Bound>) -> Result<Identity> {
-    let config = dev.config();
-    let cdev = dev.as_ref();
-
-    if config.size() < config::NAMES {
-        let error = config::ConfigError::Size(config.size());
-        dev_err!(cdev, "not a GPIO device, left alone: {}\n", error);
-        return Err(ENODEV);
-    }
-
-    let raw = config.consistent(Raw::read).inspect_err(|error| {
-        dev_err!(cdev, "cannot read the configuration: {:?}\n", error);
-    })?;
-
-    if let Err(error) = config::check(raw.version, raw.num_gpios) {
-        dev_err!(cdev, "not a GPIO device, left alone: {}\n", error);
-        return Err(ENODEV);
-    }
-
-    let label = match names::label(&raw.name) {
-        Ok(label) => label,
-        Err(error) => {
-            dev_warn!(cdev, "the device's name is not used: {}\n", error);
-            None
+/// The names in a block, if there are any and they are good; if they are not then there is a message.
+pub(crate) fn line_names(
+    cdev: &device::Device,
+    block: Result<KVVec<u8>>,
+    lines: u16,
+) -> Option<LineNames> {
+    let names = block.and_then(|block| {
+        if block.is_empty() {
+            return Ok(None);
         }
-    };
-    let label = match label.and_then(|label| core::str::from_utf8(label).ok()) {
-        Some(label) => CString::try_from_fmt(fmt!("{label}"))?,
-        None => CString::try_from_fmt(fmt!("{}", cdev.name()))?,
-    };
+        if let Err(error) = names::check(&block, lines) {
+            names_not_used(cdev, fmt!("{error}"));
+            return Ok(None);
+        }
+        unique_names(cdev, block, lines).map(Some)
+    });
 
-    let names = if names_size_that_fits(config.size(), raw.names_size).is_none() {
+    names
+        .inspect_err(|error| names_not_used(cdev, fmt!("{error:?}")))
+        .ok()
+        .flatten()
+}
+
+/// The names of a block that is good. Those that are there more than once are used once.
+fn unique_names(cdev: &device::Device, block: KVVec<u8>, lines: u16) -> Result<LineNames> {
+    let places = NameSet::<KVVec<u32>>::places_for(usize::from(lines));
+    let mut seen = NameSet::new(KVVec::from_elem(0, places, GFP_KERNEL)?);
+    let mut repeated: u32 = 0;
+
+    let names = LineNames::new(block, lines, |block, start| {
+        let is_new = seen.insert(block, start);
+        repeated += u32::from(!is_new);
+        is_new
+    })?;
+    if repeated > 0 {
         dev_warn!(
             cdev,
-            "the names of the lines are not used: the configuration has no room for {} bytes\n",
-            raw.names_size
+            "{} lines have the name of another one, which is not used\n",
+            repeated
         );
-        None
-    } else {
-        line_names(cdev, raw.names, raw.num_gpios)
-    };
-
-    Ok(Identity {
-        lines: raw.num_gpios,
-        label,
-        names,
-    })
+    }
+    Ok(names)
 }
 
-/// The names in a block, if there are any and they are good.
-fn line_names(cdev: &device::Device, block: Result<KVVec<u8>>, lines: u16) -> Option<LineNames> {
-    let block = block
-        .inspect_err(|error| {
-            dev_warn!(cdev, "the names of the lines are not used: {:?}\n", error);
-        })
-        .ok()?;
-    if block.is_empty() {
-        return None;
-    }
-    if let Err(error) = names::check(&block, lines) {
-        dev_warn!(cdev, "the names of the lines are not used: {}\n", error);
-        return None;
-    }
-    LineNames::new(block, lines)
-        .inspect_err(|error| {
-            dev_warn!(cdev, "the names of the lines are not used: {:?}\n", error);
-        })
-        .ok()
+/// Says why the device's lines have no names.
+pub(crate) fn names_not_used(cdev: &device::Device, why: fmt::Arguments<'_>) {
+    dev_warn!(cdev, "the names of the lines are not used: {}\n", why);
 }

@@ -21,23 +21,18 @@ use crate::{
             new_raw_spinlock,
             RawSpinLock, //
         },
-        virtio::Queue,
     },
-    events::{
-        self,
-        Events, //
-    },
+    events::Events,
+    line::Level,
     line_irqs::{
         Counts,
         Finished,
         LineIrq,
-        LineIrqs, //
+        LineIrqs,
+        Reporting,
+        Returned, //
     },
-    requests::{
-        self,
-        Commands, //
-    },
-    rfc::Level,
+    standard::IrqStatus, //
 };
 use kernel::{
     prelude::*,
@@ -54,9 +49,7 @@ pub(crate) struct Interrupts {
 
 impl Interrupts {
     /// Makes the interrupts of `lines` lines, which nobody waits for.
-    ///
-    /// A `selective` device has to be told what to report.
-    pub(crate) fn new(lines: u16, selective: bool) -> Result<Arc<Self>> {
+    pub(crate) fn new(lines: u16, reporting: Reporting) -> Result<Arc<Self>> {
         let domain = Arc::new(Domain::new(), GFP_KERNEL)?;
         let lines = KVVec::from_elem(LineIrq::default(), usize::from(lines), GFP_KERNEL)?;
 
@@ -64,7 +57,7 @@ impl Interrupts {
             pin_init!(Self {
                 domain,
                 lines <- new_raw_spinlock!(
-                    LineIrqs::new(lines, selective),
+                    LineIrqs::new(lines, reporting),
                     "gpio_virtio::Interrupts"
                 ),
             }),
@@ -87,8 +80,28 @@ impl Interrupts {
         self.lines.lock().report(line, level)
     }
 
-    /// Fires a line, if it is still to be fired. Returns whether a [check](requests::start_check) may
-    /// have become due by that.
+    /// The device has given a line's buffer back; see [`LineIrqs::returned`].
+    pub(crate) fn returned(&self, line: u16, status: Option<IrqStatus>) -> Returned {
+        self.lines.lock().returned(line, status)
+    }
+
+    /// A line whose buffer the device is to be given; see [`LineIrqs::next_buffer`].
+    pub(crate) fn next_buffer(&self) -> Option<u16> {
+        self.lines.lock().next_buffer()
+    }
+
+    /// The device could not be given a line's buffer.
+    pub(crate) fn put_back_buffer(&self, line: u16) {
+        self.lines.lock().put_back_buffer(line);
+    }
+
+    /// Whether the device has a line's buffer.
+    pub(crate) fn is_lent(&self, line: u16) -> bool {
+        self.lines.lock().is_lent(line)
+    }
+
+    /// Fires a line, if it is still to be fired. Returns whether the device may have to be
+    /// [asked](Events::start_looking) something after that.
     pub(crate) fn fire(&self, line: u16) -> bool {
         let begun = self.lines.lock().begin(line);
 
@@ -147,6 +160,16 @@ impl Interrupts {
     /// The device was asked for the level of a line; see [`LineIrqs::learn`].
     pub(crate) fn learn(&self, line: u16, epoch: u32, level: Option<Level>) {
         self.lines.lock().learn(line, epoch, level);
+    }
+
+    /// A line's interrupt gets its first consumer, or has lost the last one.
+    pub(crate) fn set_claimed(&self, line: u16, claimed: bool) {
+        self.lines.lock().set_claimed(line, claimed);
+    }
+
+    /// Whether a line's interrupt has a consumer.
+    pub(crate) fn is_claimed(&self, line: u16) -> bool {
+        self.lines.lock().is_claimed(line)
     }
 
     /// Sets what fires. Returns whether there is something to make up for; see
@@ -233,22 +256,17 @@ const BUDGET: usize = 64;
 /// Makes up for what was not fired when it came.
 pub(crate) struct MakeUp {
     pub(crate) interrupts: Arc<Interrupts>,
-    pub(crate) events: Arc<Queue<Events>>,
-    pub(crate) commands: Arc<Queue<Commands>>,
+    pub(crate) events: Arc<dyn Events>,
 }
 
 impl Work for MakeUp {
     fn run(work: &IrqWork<Self>) {
-        let Self {
-            interrupts,
-            events,
-            commands,
-        } = work.inner();
+        let Self { interrupts, events } = work.inner();
 
-        events::fire_due(events);
+        events.make_up();
         for _ in 0..BUDGET {
             if !interrupts.fire_latched() {
-                requests::start_check(commands);
+                events.start_looking();
                 return;
             }
         }

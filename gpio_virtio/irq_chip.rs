@@ -18,14 +18,14 @@ use crate::{
             InterruptChip,
             Trigger, //
         },
-        irq_work::IrqWork,
-        virtio::Queue, //
+        irq_work::IrqWork, //
     },
     chip::Lines,
-    events::{
-        self,
-        Events, //
+    command::{
+        Answer,
+        Command, //
     },
+    events::Events,
     interrupts::{
         Interrupts,
         MakeUp, //
@@ -33,10 +33,6 @@ use crate::{
     requests::{
         Failure,
         Requests, //
-    },
-    rfc::{
-        Command,
-        Level, //
     },
 };
 use kernel::{
@@ -58,7 +54,7 @@ const fn line(offset: u32) -> u16 {
 pub(crate) struct Teller {
     requests: Arc<Requests>,
     interrupts: Arc<Interrupts>,
-    events: Arc<Queue<Events>>,
+    events: Arc<dyn Events>,
     /// Fires what could not be fired when it came.
     make_up: Pin<KBox<IrqWork<MakeUp>>>,
     /// Held by the one who does it.
@@ -71,12 +67,11 @@ impl Teller {
     pub(crate) fn new(
         requests: Arc<Requests>,
         interrupts: Arc<Interrupts>,
-        events: Arc<Queue<Events>>,
+        events: Arc<dyn Events>,
     ) -> Result<Pin<KBox<Deferred<Self>>>> {
         let make_up = MakeUp {
             interrupts: interrupts.clone(),
             events: events.clone(),
-            commands: requests.queue().clone(),
         };
         let make_up = KBox::pin_init(IrqWork::new(make_up), GFP_KERNEL)?;
         let teller = pin_init!(Self {
@@ -100,7 +95,9 @@ impl Teller {
 
         match result {
             Ok(()) => self.interrupts.answered(line, trigger, Ok(())),
-            Err(Failure::Refused(error)) => self.interrupts.answered(line, trigger, Err(error)),
+            Err(Failure::Refused(error) | Failure::Half(error)) => {
+                self.interrupts.answered(line, trigger, Err(error));
+            }
             Err(Failure::Lost(_)) => (),
         }
         result
@@ -109,21 +106,38 @@ impl Teller {
     /// Finds out which triggers the device accepts for a line by now.
     fn try_triggers(&self, line: u16) -> Result {
         for trigger in Trigger::ALL {
-            // A refusal is for the one who wants that trigger.
-            if let Err(Failure::Lost(error)) = self.ask_for(line, trigger) {
-                return Err(error);
+            match self.ask_for(line, trigger) {
+                // From one trigger to another the way leads over none.
+                Ok(()) => self.silence(line)?,
+                Err(Failure::Lost(error)) => return Err(error),
+                // That is for the one who wants that trigger. The line is as it was.
+                Err(Failure::Refused(_) | Failure::Half(_)) => {
+                    self.interrupts.was_told(line, Trigger::None);
+                }
             }
         }
-        self.silence(line)
+        Ok(())
+    }
+
+    /// Has the line be an input if nobody has said yet what it is.
+    fn find_direction(&self, line: u16) -> Result {
+        match self.requests.send_and_wait(Command::GetDirection, line) {
+            Ok(Answer::Direction(None)) => {
+                self.requests.run(Command::DirectionInput, line).map(|_| ())
+            }
+            Err(Failure::Lost(error)) => Err(error),
+            // Whoever does not say it may let the line interrupt all the same.
+            _ => Ok(()),
+        }
     }
 
     /// Finds out which level a line has, to know the first change from the level before.
     fn learn_level(&self, line: u16) -> Result {
         let epoch = self.interrupts.epoch(line);
         let level = match self.requests.send_and_wait(Command::GetValue, line) {
-            Ok(value) => Level::from_wire(value),
+            Ok(answer) => answer.level(),
             // The device may report it all the same.
-            Err(Failure::Refused(_)) => None,
+            Err(Failure::Refused(_) | Failure::Half(_)) => None,
             Err(Failure::Lost(error)) => return Err(error),
         };
 
@@ -133,16 +147,34 @@ impl Teller {
         Ok(())
     }
 
+    /// Gets a line ready to interrupt.
+    fn prepare(&self, line: u16) -> Result {
+        self.find_direction(line)?;
+        if !self.interrupts.is_selective() {
+            return self.learn_level(line);
+        }
+        let _telling = self.telling.lock();
+
+        self.try_triggers(line)
+    }
+
     /// Takes note of the reports that are there.
     fn settle(&self) {
-        if events::settle(&self.events) {
+        if self.events.settle() {
             self.make_up.queue();
         }
     }
 
     /// Has the device report nothing about a line, and drops what it has reported.
     fn silence(&self, line: u16) -> Result {
-        self.ask_for(line, Trigger::None)?;
+        match self.ask_for(line, Trigger::None) {
+            Ok(()) => (),
+            // There are devices that refuse this where it is so already.
+            Err(Failure::Refused(error) | Failure::Half(error)) => self.requests.messages().warn(
+                fmt!("line {line}: the device will not report nothing: {error:?}"),
+            ),
+            Err(Failure::Lost(error)) => return Err(error),
+        }
         self.interrupts.was_told(line, Trigger::None);
         // What was reported before must not be taken for what is going to be asked for.
         self.settle();
@@ -209,12 +241,18 @@ impl InterruptChip for Lines {
     fn request_irq(&self, offset: u32) -> Result {
         let line = line(offset);
 
-        if !self.interrupts.is_selective() {
-            return self.teller.learn_level(line);
-        }
-        let _telling = self.teller.telling.lock();
+        self.events.claim(line)?;
+        self.interrupts.set_claimed(line, true);
+        self.teller.prepare(line).inspect_err(|_| {
+            self.release_irq(offset);
+        })
+    }
 
-        self.teller.try_triggers(line)
+    fn release_irq(&self, offset: u32) {
+        let line = line(offset);
+
+        self.interrupts.set_claimed(line, false);
+        self.events.release(line);
     }
 
     fn set_trigger(&self, offset: u32, trigger: Trigger) -> Result {

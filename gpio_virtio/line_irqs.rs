@@ -1,45 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The interrupts of a device's lines: what a report of a level means for who waits for it.
+//! The interrupts of a device's lines: what a report of the device means for who waits for it.
 //!
-//! A device reports levels. What a consumer wants is an edge or a level, not while it has disabled
-//! its interrupt, and later if it has masked it. This keeps, for each line, what is wanted, what the
-//! device has been told about that, and what came and was not handed on yet.
+//! What a consumer wants is an edge or a level, not while it has disabled its interrupt, and later if
+//! it has masked it. This keeps, for each line, what is wanted, what the device has been told about
+//! that, and what came and was not handed on yet. What the device says is for [`levels`] or for
+//! [`buffers`], as its protocol has it.
 //!
 //! The flow is that of a level interrupt: from [`begin`](LineIrqs::begin) until it is unmasked, and
-//! until [`finish`](LineIrqs::finish), a line fires no second time. An edge that comes meanwhile is latched, and more of them are merged into
-//! that one. A level is not latched: whether it is still there is asked of the device when the line
-//! is unmasked, as only the device knows (a report of its end may be under way, or not to be had).
+//! until [`finish`](LineIrqs::finish), a line fires no second time. An edge that comes meanwhile is
+//! latched, and more of them are merged into that one. A level is not latched: whether it is still
+//! there is for the device to say when the line is unmasked, as only the device knows (a report of
+//! its end may be under way, or not to be had).
 //!
-//! Pure, like [`rfc`](super::rfc): compiled for the kernel and for the host from this one file. The
-//! caller provides the storage, the lock, and the messages to the device.
+//! Pure, like the protocols: compiled for the kernel and for the host from this one file and those
+//! beside it. The caller provides the storage, the lock, and the messages to the device.
+
+#[path = "line_irqs/buffers.rs"]
+mod buffers;
+#[path = "line_irqs/levels.rs"]
+mod levels;
+#[path = "line_irqs/list.rs"]
+mod list;
+#[path = "line_irqs/refusals.rs"]
+mod refusals;
+
+pub use buffers::Returned;
 
 use super::{
-    rfc::Level,
+    line::Level,
     trigger::Trigger, //
 };
 use core::ops::DerefMut;
+use list::{
+    Link,
+    List, //
+};
+use refusals::Refusals;
 
-/// The errno with which a device has refused each of [`Trigger::ALL`], 0 if it has not.
-#[derive(Clone, Copy, Debug, Default)]
-struct Refusals([u16; Trigger::ALL.len()]);
-
-impl Refusals {
-    fn index(trigger: Trigger) -> Option<usize> {
-        Trigger::ALL.iter().position(|&other| other == trigger)
-    }
-
-    fn get(&self, trigger: Trigger) -> Option<u16> {
-        let errno = *self.0.get(Self::index(trigger)?)?;
-        (errno != 0).then_some(errno)
-    }
-
-    fn set(&mut self, trigger: Trigger, refusal: Option<u16>) {
-        let place = Self::index(trigger).and_then(|index| self.0.get_mut(index));
-        if let Some(place) = place {
-            *place = refusal.unwrap_or(0);
-        }
-    }
+/// How a device reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reporting {
+    /// The level of a line, whenever it changes.
+    Changes,
+    /// The level of a line, when what it has been told to report happens.
+    Selected,
+    /// That what it has been told to report has happened, once for each time that it has been given
+    /// the line's buffer.
+    Buffers,
 }
 
 /// The interrupt of one line.
@@ -51,6 +59,8 @@ pub struct LineIrq {
     /// a command is under way, or was lost.
     told: Option<Trigger>,
     refusals: Refusals,
+    /// Somebody has requested it, and has not given it back.
+    claimed: bool,
     enabled: bool,
     masked: bool,
     /// Its handlers are being called.
@@ -59,11 +69,15 @@ pub struct LineIrq {
     due: bool,
     /// An edge is to be fired when the line is unmasked.
     latched: bool,
+    /// The device has the line's buffer.
+    is_lent: bool,
+    /// It is to give the buffer back, as it has been told something else since it got it.
+    is_recalled: bool,
     /// The last level that is known.
     level: Option<Level>,
     /// Counts what outdates an answer of the device to the question for the level.
     epoch: u32,
-    /// How often in a row the device did not say the level.
+    /// How often in a row the device did not say the level, or gave the buffer back for nothing.
     failures: u8,
     latch_list: Link,
     check_list: Link,
@@ -77,11 +91,14 @@ impl Default for LineIrq {
             trigger: Trigger::None,
             told: Some(Trigger::None),
             refusals: Refusals::default(),
+            claimed: false,
             enabled: false,
             masked: false,
             firing: false,
             due: false,
             latched: false,
+            is_lent: false,
+            is_recalled: false,
             level: None,
             epoch: 0,
             failures: 0,
@@ -92,65 +109,6 @@ impl Default for LineIrq {
     }
 }
 
-/// So often in a row a line's level is asked for in vain.
-const MAX_FAILURES: u8 = 3;
-
-/// A line's place in a list of lines.
-#[derive(Clone, Copy, Debug, Default)]
-struct Link {
-    listed: bool,
-    next: Option<u16>,
-}
-
-/// A list of lines, first in, first out.
-#[derive(Clone, Copy, Debug, Default)]
-struct List {
-    first: Option<u16>,
-    last: Option<u16>,
-}
-
-impl List {
-    /// Appends a line; tells whether it was not in the list.
-    fn push(
-        &mut self,
-        lines: &mut [LineIrq],
-        line: u16,
-        link: fn(&mut LineIrq) -> &mut Link,
-    ) -> bool {
-        match lines.get_mut(usize::from(line)).map(link) {
-            Some(place) if !place.listed => {
-                *place = Link {
-                    listed: true,
-                    next: None,
-                }
-            }
-            _ => return false,
-        }
-        let last = self
-            .last
-            .and_then(|last| lines.get_mut(usize::from(last)))
-            .map(link);
-        match last {
-            Some(place) => place.next = Some(line),
-            None => self.first = Some(line),
-        }
-        self.last = Some(line);
-        true
-    }
-
-    /// Takes out the first line.
-    fn pop(&mut self, lines: &mut [LineIrq], link: fn(&mut LineIrq) -> &mut Link) -> Option<u16> {
-        let line = self.first?;
-        let place = lines.get_mut(usize::from(line)).map(link)?;
-
-        self.first = core::mem::take(place).next;
-        if self.first.is_none() {
-            self.last = None;
-        }
-        Some(line)
-    }
-}
-
 /// What is left when a line has been fired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finished {
@@ -158,14 +116,15 @@ pub enum Finished {
     Done,
     /// It is to be fired again: an edge came when the interrupt core would not take it.
     Again,
-    /// The device may have to be asked for a level: see [`LineIrqs::next_check`].
+    /// The device may have to be asked for a level, or given a buffer: see [`LineIrqs::next_check`]
+    /// and [`LineIrqs::next_buffer`].
     Check,
 }
 
 /// How often what happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Well-formed reports by the device.
+    /// Well-formed reports by the device of what happened on a line.
     pub reports: u64,
     /// Interrupts fired.
     pub fired: u64,
@@ -176,14 +135,14 @@ pub struct Counts {
 /// The interrupts of a device's lines. `S` stores them, by line number.
 ///
 /// Methods ignore lines that do not exist. Those that return whether there is something to do mean
-/// [`next_latched`](Self::next_latched) and [`next_check`](Self::next_check), or
-/// [`next_sync`](Self::next_sync) where they say so.
+/// [`next_latched`](Self::next_latched) and [`next_check`](Self::next_check) or
+/// [`next_buffer`](Self::next_buffer), or [`next_sync`](Self::next_sync) where they say so.
 #[derive(Debug)]
 pub struct LineIrqs<S> {
     lines: S,
-    /// Whether the device reports only what it has been told to.
-    selective: bool,
+    reporting: Reporting,
     latched: List,
+    /// Lines about which the device is to be asked: for their level, or for the next report.
     checks: List,
     syncs: List,
     counts: Counts,
@@ -194,12 +153,10 @@ where
     S: DerefMut<Target = [LineIrq]>,
 {
     /// Takes the lines in `lines`, as they are by default: nobody waits for any of them.
-    ///
-    /// A `selective` device reports only what it has been told to, others report each change.
-    pub fn new(lines: S, selective: bool) -> Self {
+    pub fn new(lines: S, reporting: Reporting) -> Self {
         Self {
             lines,
-            selective,
+            reporting,
             latched: List::default(),
             checks: List::default(),
             syncs: List::default(),
@@ -214,7 +171,7 @@ where
 
     /// Whether the device has to be told what to report.
     pub fn is_selective(&self) -> bool {
-        self.selective
+        self.reporting != Reporting::Changes
     }
 
     fn get(&self, line: u16) -> Option<&LineIrq> {
@@ -237,10 +194,22 @@ where
             .push(&mut self.lines, line, |line| &mut line.latch_list)
     }
 
+    /// A line's interrupt gets its first consumer, or has lost the last one.
+    pub fn set_claimed(&mut self, line: u16, claimed: bool) {
+        if let Some(line) = self.get_mut(line) {
+            line.claimed = claimed;
+        }
+    }
+
+    /// Whether a line's interrupt has a consumer.
+    pub fn is_claimed(&self, line: u16) -> bool {
+        self.get(line).is_some_and(|line| line.claimed)
+    }
+
     /// Sets what fires, and returns whether there is something to do. The error is the errno with
     /// which the device has refused it when it was asked last.
     pub fn set_trigger(&mut self, line: u16, trigger: Trigger) -> Result<bool, u16> {
-        let selective = self.selective;
+        let selective = self.is_selective();
         let Some(state) = self.get_mut(line) else {
             return Ok(false);
         };
@@ -249,6 +218,14 @@ where
         }
         state.trigger = trigger;
         Ok(!selective && self.look_at_level(line))
+    }
+
+    /// Has done what it takes for the line to fire next, if it may.
+    fn look(&mut self, line: u16) -> bool {
+        match self.reporting {
+            Reporting::Buffers => self.look_at_buffer(line),
+            Reporting::Changes | Reporting::Selected => self.look_at_level(line),
+        }
     }
 
     /// If the line fires on a level that may be there, has the device asked for it.
@@ -261,26 +238,9 @@ where
         }
     }
 
-    /// A point in time, for [`learn`](Self::learn).
-    pub fn epoch(&self, line: u16) -> u32 {
-        self.get(line).map_or(0, |line| line.epoch)
-    }
-
-    /// The line has this level, or one that is not known: the device was asked since `epoch`.
-    ///
-    /// To be called before the line is turned on. From one change to the next the level is what was
-    /// reported; but a device does not report what the driver does to an output.
-    pub fn learn(&mut self, line: u16, epoch: u32, level: Option<Level>) {
-        match self.get_mut(line) {
-            Some(line) if line.epoch == epoch => line.level = level,
-            // What was reported meanwhile is newer, or the same.
-            _ => (),
-        }
-    }
-
     /// Turns the interrupt on, unmasked. Returns whether there is something to do.
     pub fn enable(&mut self, line: u16) -> bool {
-        let selective = self.selective;
+        let selective = self.is_selective();
         let Some(state) = self.get_mut(line) else {
             return false;
         };
@@ -300,7 +260,7 @@ where
             // Not everything is reported: what the driver itself does to an output is not.
             state.level = None;
         }
-        self.look_at_level(line)
+        self.look(line)
     }
 
     /// Turns the interrupt off. What did not fire yet is forgotten.
@@ -335,7 +295,7 @@ where
                 self.want_latched(line)
             }
             // A level that has ended is reported anew when it begins anew.
-            _ => self.look_at_level(line),
+            _ => self.look(line),
         }
     }
 
@@ -352,48 +312,6 @@ where
         some
     }
 
-    /// The device reports a level. Returns whether the line is to be fired now: see
-    /// [`begin`](Self::begin).
-    pub fn report(&mut self, line: u16, level: Level) -> bool {
-        let selective = self.selective;
-        self.counts.reports += 1;
-        let Some(state) = self.get_mut(line) else {
-            return false;
-        };
-        let before = state.level.replace(level);
-        state.epoch = state.epoch.wrapping_add(1);
-        if !state.enabled {
-            return false;
-        }
-
-        let high = level == Level::High;
-        let trigger = match state.told {
-            Some(told) if selective => told,
-            _ => state.trigger,
-        };
-        if let Some(active) = trigger.active_level() {
-            // While it was known to be there, the device is being asked, or soon will be.
-            state.due = active == high && (state.due || before != Some(level)) && !state.masked;
-            return state.due;
-        }
-        let is_due = match trigger {
-            Trigger::None => false,
-            // It is what the device was told to report, though the line may have changed back since.
-            _ if selective && state.told.is_some() => true,
-            // The same level again: a change and the one back were merged.
-            _ if before == Some(level) => true,
-            _ => trigger.fires_on_edge_to(high),
-        };
-        if !is_due {
-            return false;
-        }
-        if state.masked || state.firing || state.latched {
-            self.latch(line);
-            return false;
-        }
-        true
-    }
-
     /// Keeps an edge until the line is unmasked.
     fn latch(&mut self, line: u16) {
         if let Some(state) = self.get_mut(line) {
@@ -408,17 +326,22 @@ where
     ///
     /// It is masked then, until [`unmask`](Self::unmask) or [`enable`](Self::enable).
     pub fn begin(&mut self, line: u16) -> bool {
+        let reporting = self.reporting;
         let Some(state) = self.get_mut(line) else {
             return false;
         };
+        let is_due = core::mem::take(&mut state.due);
         if !state.enabled {
             return false;
         }
         if state.trigger.active_level().is_some() {
             // If it is firing already, then it is looked at again afterwards.
-            if !core::mem::take(&mut state.due) || state.masked || state.firing {
+            if !is_due || state.masked || state.firing {
                 return false;
             }
+        } else if reporting == Reporting::Buffers && !is_due {
+            // It was turned off and on again since.
+            return false;
         } else if state.masked || state.firing {
             self.latch(line);
             return false;
@@ -447,7 +370,7 @@ where
             return Finished::Again;
         }
         // Somebody may have looked while it was firing, and gone away.
-        match self.look_at_level(line) {
+        match self.look(line) {
             true => Finished::Check,
             false => Finished::Done,
         }
@@ -486,55 +409,6 @@ where
         }
     }
 
-    /// The next line whose level the device is to be asked for, and what
-    /// [`checked`](Self::checked) needs to know.
-    pub fn next_check(&mut self) -> Option<(u16, u32)> {
-        loop {
-            let line = self
-                .checks
-                .pop(&mut self.lines, |line| &mut line.check_list)?;
-            let state = self.get(line)?;
-            if state.enabled && !state.masked {
-                return Some((line, state.epoch));
-            }
-        }
-    }
-
-    /// A check that was begun cannot be made now: it stays to be done.
-    pub fn put_back_check(&mut self, line: u16) {
-        self.want_check(line);
-    }
-
-    /// The device was asked for a level, when `epoch` was what [`next_check`](Self::next_check) said,
-    /// and has answered, or has not said it. Returns whether the line is to be fired now: see
-    /// [`begin`](Self::begin).
-    pub fn checked(&mut self, line: u16, epoch: u32, level: Option<Level>) -> bool {
-        let Some(state) = self.get_mut(line) else {
-            return false;
-        };
-        if state.epoch != epoch {
-            // The level may have been another one since, and the line may have been fired.
-            self.look_at_level(line);
-            return false;
-        }
-        state.level = level;
-        match level {
-            Some(level) => {
-                state.failures = 0;
-                state.due = state.trigger.active_level() == Some(level == Level::High);
-                state.due
-            }
-            None => {
-                // In the end, the next report counts.
-                state.failures = state.failures.saturating_add(1);
-                if state.failures < MAX_FAILURES {
-                    self.look_at_level(line);
-                }
-                false
-            }
-        }
-    }
-
     /// What the device says to a trigger: an error is the errno with which it refuses it.
     pub fn answered(&mut self, line: u16, trigger: Trigger, answer: Result<(), u16>) {
         if let Some(line) = self.get_mut(line) {
@@ -544,7 +418,7 @@ where
 
     /// What the consumers of a line want the device to be told, if it does not know.
     pub fn change(&self, line: u16) -> Option<Trigger> {
-        let line = self.get(line).filter(|_| self.selective)?;
+        let line = self.get(line).filter(|_| self.is_selective())?;
         let wanted = match line.enabled {
             true => line.trigger,
             false => Trigger::None,
@@ -562,6 +436,7 @@ where
     pub fn is_being_told(&mut self, line: u16) {
         if let Some(line) = self.get_mut(line) {
             line.told = None;
+            line.is_recalled = line.is_lent;
         }
     }
 
@@ -576,7 +451,7 @@ where
             // It may have ended before the device was told.
             state.level = None;
         }
-        self.look_at_level(line)
+        self.look(line)
     }
 
     /// The device cannot be told about a line now.
@@ -588,16 +463,5 @@ where
     /// The next line about which the device has to be told something.
     pub fn next_sync(&mut self) -> Option<u16> {
         self.syncs.pop(&mut self.lines, |line| &mut line.sync_list)
-    }
-}
-
-impl LineIrq {
-    /// Whether it fires on a level, and that has to be asked for: it may be there.
-    fn wants_level(&self) -> bool {
-        match (self.trigger.active_level(), self.level) {
-            (Some(active), Some(level)) => active == (level == Level::High),
-            (Some(_), None) => true,
-            (None, _) => false,
-        }
     }
 }

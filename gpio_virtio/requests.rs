@@ -14,23 +14,29 @@ use crate::{
             Wait, //
         },
         virtio::{
+            Block,
             Buffer,
-            Handler,
+            LockedQueue,
             Queue, //
         },
     },
-    interrupts::Interrupts,
-    messages::Messages,
-    rfc::{
-        self,
+    command::{
+        Answer,
         Command,
-        Level,
-        RawMessage,
         ReplyError, //
     },
+    commands::{
+        Commands,
+        Purpose,
+        Reply, //
+    },
+    identity,
+    interrupts::Interrupts,
+    message::Message,
+    messages::Messages,
+    protocol::Protocol,
     slots::{
         Index,
-        Returned,
         Slot,
         Slots,
         MAX_SLOTS, //
@@ -38,7 +44,8 @@ use crate::{
 };
 use core::ops::ControlFlow;
 use kernel::{
-    device,
+    alloc::flags::__GFP_NOWARN,
+    device, fmt,
     prelude::*,
     static_lock_class,
     sync::Arc,
@@ -48,150 +55,31 @@ use kernel::{
     },
 };
 
-/// What a buffer of the command queue is for.
-pub(crate) enum Purpose {
-    /// A request: the buffer is that of a slot.
-    Request {
-        index: Index,
-        /// Signalled when the reply is there, or will not come.
-        done: Arc<Completion>,
-    },
-    /// To ask, in interrupt context, for the level of a line.
-    Check,
-}
-
-/// What the device wrote: the bytes, and how many of them it says there are.
-struct Reply {
-    raw: RawMessage,
-    written: usize,
-}
-
-type CommandBuffer = Buffer<RawMessage, RawMessage, Purpose>;
-
-/// A question for the level of a line, which nobody waits for: see
-/// [`LineIrqs::next_check`](crate::line_irqs::LineIrqs::next_check).
-#[derive(Clone, Copy, Default)]
-struct Check {
-    line: u16,
-    epoch: u32,
-}
-
-/// The command queue's state: under its lock.
-pub(crate) struct Commands {
-    slots: Slots<KVec<Slot<CommandBuffer, Reply>>>,
-    /// Completions of the slots, by their number.
-    done: KVec<Arc<Completion>>,
-    /// Counts the free slots.
-    free: Arc<Completion>,
-    interrupts: Arc<Interrupts>,
-    messages: Arc<Messages>,
-    /// The buffer for checks, unless the device has it: there is one at a time. A queue that has room
-    /// for one buffer only has none for checks; levels then fire when they are reported.
-    check_buffer: Option<CommandBuffer>,
-    /// The check that the device was given last.
-    check: Check,
-    /// A check could not be given to the device.
-    check_is_owed: bool,
-}
-
-impl Handler for Commands {
-    type Readable = RawMessage;
-    type Writable = RawMessage;
-    type Context = Purpose;
-
-    fn returned(queue: &Queue<Self>) {
-        let mut locked = queue.lock();
-        let mut check = None;
-
-        while let Some((buffer, written)) = locked.take() {
-            let reply = Reply {
-                raw: buffer.read(),
-                written,
-            };
-            let Purpose::Request { index, done } = buffer.context() else {
-                check = Some((locked.check, reply));
-                locked.check_buffer = Some(buffer);
-                continue;
-            };
-            let (index, done) = (*index, done.clone());
-
-            match locked.slots.returned(index, buffer, reply) {
-                Returned::Awaited => done.signal(),
-                Returned::Late => locked.free.signal(),
-                Returned::Stray => (),
-            }
-        }
-        if check.is_none() && !locked.check_is_owed {
-            return;
-        }
-
-        // Not under the lock: the handlers of an interrupt may be called.
-        let interrupts = locked.interrupts.clone();
-        let messages = locked.messages.clone();
-        drop(locked);
-
-        if let Some((Check { line, epoch }, Reply { raw, written })) = check {
-            let level = match rfc::check_reply(Command::GetValue, line, written, raw) {
-                Ok(value) => Level::from_wire(value),
-                Err(error) => {
-                    messages.warn(fmt!("line {line}: cannot check its level: {error}"));
-                    None
-                }
-            };
-            interrupts.checked(line, epoch, level);
-        }
-        start_check(queue);
-    }
-}
-
-/// Asks the device for the level of the next line that has to be checked, if there is one, and if
-/// the device is not being asked already. May be called in any context.
-pub(crate) fn start_check(queue: &Queue<Commands>) {
-    let mut locked = queue.lock();
-    locked.check_is_owed = false;
-
-    let Some(mut buffer) = locked.check_buffer.take() else {
-        return;
-    };
-    let Some((line, epoch)) = locked.interrupts.next_check() else {
-        locked.check_buffer = Some(buffer);
-        return;
-    };
-
-    buffer.write(Command::GetValue.message(line).to_bytes());
-    match locked.submit(buffer) {
-        Ok(()) => {
-            locked.check = Check { line, epoch };
-            locked.notify();
-        }
-        Err((buffer, _)) => {
-            locked.check_buffer = Some(buffer);
-            locked.interrupts.put_back_check(line);
-            // There is room for it, so the queue is broken, or memory was short.
-            locked.check_is_owed = true;
-        }
-    }
-}
-
-/// Why a command has no result.
+/// Why a command has no answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Failure {
-    /// The device answered, but not with a result.
+    /// The device replied, but not with an answer.
     Refused(Error),
-    /// There is no answer: the device is dead or gone, or the caller does not wait any more.
+    /// The device refused the first part of the command, and has done the second.
+    Half(Error),
+    /// There is no reply: the device is dead or gone, or the caller does not wait any more.
     Lost(Error),
 }
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Refused(error) | Failure::Lost(error) => error,
+            Failure::Refused(error) | Failure::Half(error) | Failure::Lost(error) => error,
         }
     }
 }
 
+/// What a command brings about, or why it does not.
+pub(crate) type Outcome = core::result::Result<Answer, Failure>;
+
 /// Sends commands about the lines of one device.
 pub(crate) struct Requests {
+    protocol: Protocol,
     queue: Arc<Queue<Commands>>,
     /// Counts the free slots: who waits for one waits here.
     free: Arc<Completion>,
@@ -206,21 +94,13 @@ impl Requests {
     /// A caller waits `limit_ms` milliseconds at most.
     pub(crate) fn new(
         dev: &device::Device,
+        protocol: Protocol,
         limit_ms: u32,
         interrupts: Arc<Interrupts>,
     ) -> Result<Arc<Self>> {
         let free = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
         let messages = Messages::new(dev)?;
-        let commands = Commands {
-            slots: Slots::new(KVec::new()),
-            done: KVec::new(),
-            free: free.clone(),
-            interrupts,
-            messages: messages.clone(),
-            check_buffer: None,
-            check: Check::default(),
-            check_is_owed: false,
-        };
+        let commands = Commands::new(protocol, free.clone(), interrupts, messages.clone());
         let queue = Arc::pin_init(
             Queue::new(commands, c"gpio_virtio::Commands", static_lock_class!()),
             GFP_KERNEL,
@@ -228,6 +108,7 @@ impl Requests {
 
         Ok(Arc::new(
             Self {
+                protocol,
                 queue,
                 free,
                 // A wait of no time at all would not be a wait.
@@ -259,6 +140,7 @@ impl Requests {
         // One buffer is for checks.
         let count = (capacity - 1).clamp(1, MAX_SLOTS);
 
+        let reply_size = self.protocol.reply_size();
         let mut storage = KVec::with_capacity(count, GFP_KERNEL)?;
         let mut completions = KVec::with_capacity(count, GFP_KERNEL)?;
         for index in Index::all(count) {
@@ -267,11 +149,12 @@ impl Requests {
                 index,
                 done: done.clone(),
             };
-            storage.push(Slot::Free(Buffer::new(purpose, GFP_KERNEL)?), GFP_KERNEL)?;
+            let buffer = Buffer::with_shown(reply_size, purpose, GFP_KERNEL)?;
+            storage.push(Slot::Free(buffer), GFP_KERNEL)?;
             completions.push(done, GFP_KERNEL)?;
         }
         let check_buffer = match capacity > count {
-            true => Some(Buffer::new(Purpose::Check, GFP_KERNEL)?),
+            true => Some(Buffer::with_shown(reply_size, Purpose::Check, GFP_KERNEL)?),
             false => None,
         };
 
@@ -289,46 +172,78 @@ impl Requests {
 
     /// Gives `command` for a line and waits until the device has done it.
     ///
-    /// Returns the value of the reply, which is in the range that the command has.
-    ///
     /// # Errors
     ///
-    /// - the device's own errno, or [`EIO`] if it sent a number that is none;
+    /// - the device's own errno, or [`EIO`] if it sent a number that is none, or cannot send one;
     /// - [`EPROTO`] if the reply breaks the protocol;
     /// - [`ETIMEDOUT`] if there is no reply, or no slot, within the time limit;
-    /// - [`EINTR`] if the task is being killed;
+    /// - [`EINTR`] if the task is being killed, unless the command undoes something;
     /// - [`ENODEV`] if the device is going away;
     /// - [`EIO`] if the queue is broken, or [`ENOMEM`] if the device's memory cannot be mapped.
-    pub(crate) fn run(&self, command: Command, line: u16) -> Result<u32> {
+    pub(crate) fn run(&self, command: Command, line: u16) -> Result<Answer> {
         Ok(self.send_and_wait(command, line)?)
     }
 
     /// As [`Requests::run`], but says whether an error is the device's.
-    pub(crate) fn send_and_wait(
-        &self,
-        command: Command,
-        line: u16,
-    ) -> core::result::Result<u32, Failure> {
-        self.send(command, line)?.wait()
+    pub(crate) fn send_and_wait(&self, command: Command, line: u16) -> Outcome {
+        let about = self.about(command, line);
+
+        match self.protocol.messages(command, line) {
+            [None, _] => Ok(Answer::Done),
+            [Some(message), None] => self.send(message, about)?.wait(),
+            [Some(first), Some(second)] => self.send_both_and_wait(first, second, about),
+        }
     }
 
-    /// Gives `command` for each of the lines below `lines`, as many at a time as there are slots.
+    /// Gives a command that has two parts, both at once if there is room.
+    fn send_both_and_wait(&self, first: Message, second: Message, about: About<'_>) -> Outcome {
+        self.take_slot(about)?;
+        // Not one after the other while the first is kept: all may be kept by those who do so.
+        if !self.free.try_wait() {
+            let mut queue = self.queue.lock();
+            let first = self.submit(&mut queue, first, about);
+            queue.notify();
+            first?.wait()?;
+            return self.send(second, about)?.wait();
+        }
+
+        let mut queue = self.queue.lock();
+        let first = self.submit(&mut queue, first, about);
+        let second = self.submit(&mut queue, second, about);
+        queue.notify();
+
+        let outcomes = (
+            first.and_then(Pending::wait),
+            second.and_then(Pending::wait),
+        );
+        match outcomes {
+            (Err(Failure::Refused(error)), Ok(_)) => Err(Failure::Half(error)),
+            (Err(failure), _) => Err(failure),
+            (Ok(_), second) => second,
+        }
+    }
+
+    /// Gives `command` for each of the lines below `lines`, at most `room` at a time. It has to be
+    /// one that is sent in one message.
     ///
-    /// `each` gets the result for each line, in order, and may break off with an error, which is
+    /// `each` gets the outcome for each line, in order, and may break off with an error, which is
     /// then returned.
     pub(crate) fn run_for_all(
         &self,
         command: Command,
         lines: u16,
-        slots: usize,
-        mut each: impl FnMut(core::result::Result<u32, Failure>) -> ControlFlow<Error>,
+        room: usize,
+        mut each: impl FnMut(Outcome) -> ControlFlow<Error>,
     ) -> Result {
-        let mut batch = KVec::with_capacity(slots.min(usize::from(lines)), GFP_KERNEL)?;
+        let mut batch = KVec::with_capacity(room.min(usize::from(lines)), GFP_KERNEL)?;
         let mut next = 0;
 
         while next < lines {
             while next < lines && batch.len() < batch.capacity() {
-                batch.push(self.send(command, next)?, GFP_KERNEL)?;
+                let [Some(message), None] = self.protocol.messages(command, next) else {
+                    return Err(EINVAL);
+                };
+                batch.push(self.send(message, self.about(command, next))?, GFP_KERNEL)?;
                 next += 1;
             }
             for pending in batch.drain_all() {
@@ -340,20 +255,86 @@ impl Requests {
         Ok(())
     }
 
-    /// Gives `command` for a line; its reply is to be waited for.
-    fn send(&self, command: Command, line: u16) -> core::result::Result<Pending<'_>, Failure> {
-        let deadline = Deadline::after(self.limit);
+    /// Asks for the names of all lines, which are a block of `size` bytes. If that cannot be done there
+    /// is a message.
+    ///
+    /// Whoever asks has a slot until the answer is waited for.
+    pub(crate) fn ask_names(&self, dev: &device::Device, size: usize) -> Option<PendingNames<'_>> {
+        self.send_for_names(size)
+            .inspect_err(|error| identity::names_not_used(dev, fmt!("{error:?}")))
+            .ok()
+    }
 
-        match self.free.wait_killable(deadline) {
-            Wait::Done => (),
-            Wait::TimedOut => {
-                let error = self.timed_out(command, line, "there was no room for");
-                return Err(Failure::Lost(error));
-            }
-            Wait::Killed => return Err(Failure::Lost(EINTR)),
+    fn send_for_names(&self, size: usize) -> Result<PendingNames<'_>> {
+        let message = self.protocol.names_message().ok_or(EINVAL)?;
+        let block_size = size.checked_add(1).ok_or(EINVAL)?;
+        // A large one may not be had in one piece, and that is no reason to warn.
+        let block = Block::new(block_size, GFP_KERNEL | __GFP_NOWARN)?;
+        // It is about all lines, in fact.
+        let about = self.about(Command::Request, 0);
+
+        self.take_slot(about)?;
+        let mut queue = self.queue.lock();
+        let pending = self.submit_with(&mut queue, message, Some(block), about);
+        queue.notify();
+
+        Ok(PendingNames {
+            pending: pending?,
+            size,
+        })
+    }
+
+    /// What a request is about that begins now.
+    fn about(&self, command: Command, line: u16) -> About<'_> {
+        About {
+            requests: self,
+            command,
+            line,
+            deadline: Deadline::after(self.limit),
         }
+    }
+
+    /// Waits for a free slot.
+    fn take_slot(&self, about: About<'_>) -> core::result::Result<(), Failure> {
+        match about.wait_for(&self.free) {
+            Wait::Done => Ok(()),
+            Wait::TimedOut => Err(Failure::Lost(about.timed_out("there was no room for"))),
+            Wait::Killed => Err(Failure::Lost(EINTR)),
+        }
+    }
+
+    /// Sends a message; its reply is to be waited for.
+    fn send<'a>(
+        &'a self,
+        message: Message,
+        about: About<'a>,
+    ) -> core::result::Result<Pending<'a>, Failure> {
+        self.take_slot(about)?;
 
         let mut queue = self.queue.lock();
+        let pending = self.submit(&mut queue, message, about);
+        queue.notify();
+        pending
+    }
+
+    /// Gives a message to the queue, in a slot that was taken.
+    fn submit<'a>(
+        &'a self,
+        queue: &mut LockedQueue<'_, Commands>,
+        message: Message,
+        about: About<'a>,
+    ) -> core::result::Result<Pending<'a>, Failure> {
+        self.submit_with(queue, message, None, about)
+    }
+
+    /// As [`submit`](Self::submit), with room for a reply that is larger than others.
+    fn submit_with<'a>(
+        &'a self,
+        queue: &mut LockedQueue<'_, Commands>,
+        message: Message,
+        block: Option<Block>,
+        about: About<'a>,
+    ) -> core::result::Result<Pending<'a>, Failure> {
         // There is a free slot, unless the slots were closed.
         let (index, mut buffer) = queue.slots.begin().ok_or(Failure::Lost(ENODEV))?;
         let Some(done) = queue.done.get(index.get()).cloned() else {
@@ -363,44 +344,22 @@ impl Requests {
         // The last one who waited may have given up just before the signal came.
         while done.try_wait() {}
 
-        buffer.write(command.message(line).to_bytes());
-        if let Err((buffer, error)) = queue.submit(buffer) {
+        buffer.write(message.to_bytes());
+        if let Some(block) = block {
+            buffer.lend_block(block);
+        }
+        if let Err((mut buffer, error)) = queue.submit(buffer) {
+            buffer.take_block();
             queue.slots.cancel(index, buffer);
-            drop(queue);
             self.free.signal();
             return Err(Failure::Lost(error));
         }
-        queue.notify();
 
         Ok(Pending {
-            requests: self,
-            command,
-            line,
+            about,
             index: Some(index),
             done,
-            deadline,
         })
-    }
-
-    fn timed_out(&self, command: Command, line: u16, what: &str) -> Error {
-        self.messages
-            .warn(fmt!("line {line}: {what} {command:?} in time"));
-        ETIMEDOUT
-    }
-
-    /// What a reply that carries no result means to the caller.
-    fn refused(&self, command: Command, line: u16, error: ReplyError) -> Error {
-        if let ReplyError::Refused(errno) = error {
-            return Error::from_errno(-errno);
-        }
-
-        self.messages
-            .warn(fmt!("line {line}: {command:?}: {error}"));
-        if error.is_violation() {
-            EPROTO
-        } else {
-            EIO
-        }
     }
 
     /// Ends all waits with [`ENODEV`], those to come included.
@@ -421,49 +380,97 @@ impl Requests {
     }
 }
 
-/// A command that was sent, and whose reply nobody has waited for yet.
-///
-/// If it is dropped without a wait its slot is given up.
-struct Pending<'a> {
+/// A command on its way, for those who wait and for messages.
+#[derive(Clone, Copy)]
+struct About<'a> {
     requests: &'a Requests,
     command: Command,
     line: u16,
-    /// The slot; `None` when this has given it back or up.
-    index: Option<Index>,
-    done: Arc<Completion>,
     deadline: Deadline,
 }
 
+impl About<'_> {
+    /// Waits for a signal, as long as this command may wait.
+    fn wait_for(&self, signal: &Completion) -> Wait {
+        match self.command.undoes() {
+            true => signal.wait_until(self.deadline),
+            false => signal.wait_killable(self.deadline),
+        }
+    }
+
+    fn timed_out(&self, what: &str) -> Error {
+        let Self { line, command, .. } = self;
+
+        self.requests
+            .messages
+            .warn(fmt!("line {line}: {what} {command:?} in time"));
+        ETIMEDOUT
+    }
+
+    /// What a reply that carries no answer means to the caller.
+    fn refused(&self, error: ReplyError) -> Error {
+        let Self { line, command, .. } = self;
+
+        match error {
+            ReplyError::Refused(errno) => return Error::from_errno(-errno),
+            ReplyError::Failed => return EIO,
+            _ => (),
+        }
+        self.requests
+            .messages
+            .warn(fmt!("line {line}: {command:?}: {error}"));
+        match error.is_violation() {
+            true => EPROTO,
+            false => EIO,
+        }
+    }
+}
+
+/// A message that was sent, and whose reply nobody has waited for yet.
+///
+/// If it is dropped without a wait its slot is given up.
+struct Pending<'a> {
+    about: About<'a>,
+    /// The slot; `None` when this has given it back or up.
+    index: Option<Index>,
+    done: Arc<Completion>,
+}
+
 impl Pending<'_> {
-    /// Waits for the reply; see [`Requests::run`].
-    fn wait(mut self) -> core::result::Result<u32, Failure> {
-        let wait = self.done.wait_killable(self.deadline);
-        let Self {
-            requests,
-            command,
-            line,
-            ..
-        } = self;
+    /// Waits for the reply, and checks it; see [`Requests::run`].
+    fn wait(self) -> Outcome {
+        let about = self.about;
+        let Reply { raw, written, .. } = self.wait_for_reply().map_err(|wait| {
+            Failure::Lost(match wait {
+                Wait::Done => ENODEV,
+                Wait::TimedOut => about.timed_out("the device did not answer"),
+                Wait::Killed => EINTR,
+            })
+        })?;
+
+        about
+            .requests
+            .protocol
+            .check_reply(about.command, about.line, written, raw)
+            .map_err(|error| Failure::Refused(about.refused(error)))
+    }
+
+    /// Waits for the reply. If there is none the error says what has ended the wait.
+    fn wait_for_reply(mut self) -> core::result::Result<Reply, Wait> {
+        let wait = self.about.wait_for(&self.done);
 
         // Whatever ended the wait, a reply that is there counts.
-        if let Some(Reply { raw, written }) = self.finish() {
-            return rfc::check_reply(command, line, written, raw)
-                .map_err(|error| Failure::Refused(requests.refused(command, line, error)));
-        }
-        Err(Failure::Lost(match wait {
-            Wait::Done => ENODEV,
-            Wait::TimedOut => requests.timed_out(command, line, "the device did not answer"),
-            Wait::Killed => EINTR,
-        }))
+        self.finish().ok_or(wait)
     }
 
     /// Takes the reply if it is there, and gives the slot back or up.
     fn finish(&mut self) -> Option<Reply> {
         let index = self.index.take()?;
-        let reply = self.requests.queue.lock().slots.finish(index);
+        let requests = self.about.requests;
+        let reply = requests.queue.lock().slots.finish(index);
 
         if reply.is_some() {
-            self.requests.free.signal();
+            requests.free.signal();
         }
         reply
     }
@@ -472,5 +479,44 @@ impl Pending<'_> {
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
         self.finish();
+    }
+}
+
+/// The question for the names of all lines, on its way.
+pub(crate) struct PendingNames<'a> {
+    pending: Pending<'a>,
+    size: usize,
+}
+
+impl PendingNames<'_> {
+    /// Waits for the block of names. If it cannot be had there is a message.
+    pub(crate) fn wait(self) -> Option<KVVec<u8>> {
+        let Self { pending, size } = self;
+        let requests = pending.about.requests;
+        let warn = |why: fmt::Arguments<'_>| {
+            requests.messages.warn(fmt!(
+                "the device does not tell the names of the lines: {why}"
+            ));
+        };
+
+        let (block, written) = match pending.wait_for_reply() {
+            Ok(Reply { block, written, .. }) => (block?, written),
+            Err(_) => {
+                warn(fmt!("no answer"));
+                return None;
+            }
+        };
+        let mut block = block
+            .into_copy()
+            .inspect_err(|error| warn(fmt!("{error:?}")))
+            .ok()?;
+        // There is at least the status.
+        let status = *block.first()?;
+        if let Err(error) = requests.protocol.check_names(written, status, size) {
+            warn(fmt!("{error}"));
+            return None;
+        }
+        block.remove(0).ok()?;
+        Some(block)
     }
 }

@@ -9,8 +9,24 @@
 //! The layout is that of `include/uapi/linux/virtio_gpio_rfc.h` in [`uapi`](../uapi); the rules are
 //! in `Documentation/protocol-rfc.rst`.
 
-use super::trigger::Trigger;
+use super::{
+    command::{
+        Answer,
+        Command,
+        ReplyError, //
+    },
+    line::{
+        Direction,
+        Level, //
+    },
+};
 use core::fmt;
+
+pub use super::message::{
+    Message,
+    RawMessage,
+    MESSAGE_SIZE, //
+};
 
 /// The virtio device ID.
 pub const DEVICE_ID: u32 = 30;
@@ -21,14 +37,8 @@ pub const EVENT_QUEUE: u16 = 0;
 /// Number of the queue on which the driver sends commands.
 pub const COMMAND_QUEUE: u16 = 1;
 
-/// Feature bit: the device reports what it is told to ([`Command::SetIrqType`]), and nothing else.
+/// Feature bit: the device reports what it is told to ([`Kind::SetIrqType`]), and nothing else.
 pub const F_IRQ_TYPE: u32 = 0;
-
-/// Bytes of a message, in either direction and on either queue.
-pub const MESSAGE_SIZE: usize = 8;
-
-/// A message as it stands in memory.
-pub type RawMessage = [u8; MESSAGE_SIZE];
 
 /// The bits of a message's type that say which message it is.
 const KIND_MASK: u16 = 0x0fff;
@@ -39,71 +49,20 @@ const REPLY_MASK: u16 = 0xf000;
 /// The largest errno that a reply can carry.
 const MAX_ERRNO: u32 = 4095;
 
-/// The level of a line: what is on the wire, with no regard to active-low.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// Electrically low, 0 in a message.
-    Low,
-    /// Electrically high, 1 in a message.
-    High,
-}
-
-impl Level {
-    /// The level that a message's value stands for, if it stands for one.
-    pub const fn from_wire(value: u32) -> Option<Self> {
-        match value {
-            0 => Some(Level::Low),
-            1 => Some(Level::High),
-            _ => None,
-        }
+/// The direction that a message's value stands for, if it stands for one.
+const fn direction_from_wire(value: u32) -> Option<Direction> {
+    match value {
+        0 => Some(Direction::Output),
+        1 => Some(Direction::Input),
+        _ => None,
     }
 }
 
-impl From<Level> for u32 {
-    fn from(level: Level) -> Self {
-        match level {
-            Level::Low => 0,
-            Level::High => 1,
-        }
-    }
-}
-
-impl From<bool> for Level {
-    fn from(high: bool) -> Self {
-        if high {
-            Level::High
-        } else {
-            Level::Low
-        }
-    }
-}
-
-/// The direction of a line, seen from the driver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// The driver drives the line, 0 in a message.
-    Output,
-    /// The driver reads the line, 1 in a message.
-    Input,
-}
-
-impl Direction {
-    /// The direction that a message's value stands for, if it stands for one.
-    pub const fn from_wire(value: u32) -> Option<Self> {
-        match value {
-            0 => Some(Direction::Output),
-            1 => Some(Direction::Input),
-            _ => None,
-        }
-    }
-}
-
-impl From<Direction> for u32 {
-    fn from(direction: Direction) -> Self {
-        match direction {
-            Direction::Output => 0,
-            Direction::Input => 1,
-        }
+/// The value that stands for a direction in a message.
+pub const fn direction_to_wire(direction: Direction) -> u32 {
+    match direction {
+        Direction::Output => 0,
+        Direction::Input => 1,
     }
 }
 
@@ -146,178 +105,92 @@ impl Kind {
     }
 }
 
-/// The three fields of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// The kind, with the reply mark in its high nibble if it is a reply.
-    pub kind: u16,
-    /// Offset of the line that the message is about.
-    pub line: u16,
-    /// Argument of a request, result of a reply.
-    pub value: u32,
-}
-
-impl Message {
-    /// Takes a message apart.
-    pub const fn from_bytes(raw: RawMessage) -> Self {
-        Self {
-            kind: u16::from_le_bytes([raw[0], raw[1]]),
-            line: u16::from_le_bytes([raw[2], raw[3]]),
-            value: u32::from_le_bytes([raw[4], raw[5], raw[6], raw[7]]),
-        }
-    }
-
-    /// Puts a message together.
-    pub const fn to_bytes(self) -> RawMessage {
-        let kind = self.kind.to_le_bytes();
-        let line = self.line.to_le_bytes();
-        let value = self.value.to_le_bytes();
-        [
-            kind[0], kind[1], line[0], line[1], value[0], value[1], value[2], value[3],
-        ]
-    }
-
-    /// The reply that a device sends to this request: `Ok` holds the result, `Err` an errno.
-    ///
-    /// The errno is given as a positive number of at most 4095.
-    pub const fn reply(self, result: core::result::Result<u32, u16>) -> Self {
-        Self {
-            kind: self.kind | REPLY_MASK,
-            line: self.line,
-            value: match result {
-                Ok(value) => value,
-                Err(errno) => (errno as u32).wrapping_neg(),
-            },
-        }
+/// The reply that a device sends to `request`: `Ok` holds the result, `Err` an errno.
+///
+/// The errno is given as a positive number of at most 4095.
+pub const fn reply(request: Message, result: core::result::Result<u32, u16>) -> Message {
+    Message {
+        kind: request.kind | REPLY_MASK,
+        line: request.line,
+        value: match result {
+            Ok(value) => value,
+            Err(errno) => (errno as u32).wrapping_neg(),
+        },
     }
 }
 
-/// A command that the driver gives about one line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Claims the line for a consumer.
-    Request,
-    /// Makes the line an input.
-    DirectionInput,
-    /// Makes the line an output that starts at the given level.
-    DirectionOutput(Level),
-    /// Asks for the direction.
-    GetDirection,
-    /// Asks for the level.
-    GetValue,
-    /// Drives the line to the given level.
-    SetValue(Level),
-    /// Says which changes of the line to report; only with [`F_IRQ_TYPE`].
-    SetIrqType(Trigger),
+/// The kind of the message that carries a command, if there is one.
+const fn kind(command: Command) -> Option<Kind> {
+    Some(match command {
+        Command::Request => Kind::Request,
+        Command::Free => return None,
+        Command::DirectionInput => Kind::DirectionInput,
+        Command::DirectionOutput(_) => Kind::DirectionOutput,
+        Command::GetDirection => Kind::GetDirection,
+        Command::GetValue => Kind::GetValue,
+        Command::SetValue(_) => Kind::SetValue,
+        Command::SetIrqType(_) => Kind::SetIrqType,
+    })
 }
 
-impl Command {
-    const fn kind(self) -> Kind {
-        match self {
-            Command::Request => Kind::Request,
-            Command::DirectionInput => Kind::DirectionInput,
-            Command::DirectionOutput(_) => Kind::DirectionOutput,
-            Command::GetDirection => Kind::GetDirection,
-            Command::GetValue => Kind::GetValue,
-            Command::SetValue(_) => Kind::SetValue,
-            Command::SetIrqType(_) => Kind::SetIrqType,
-        }
-    }
-
-    /// The message that carries this command for `line`.
-    pub fn message(self, line: u16) -> Message {
-        Message {
-            kind: self.kind() as u16,
-            line,
-            value: match self {
-                Command::DirectionOutput(level) | Command::SetValue(level) => level.into(),
-                Command::SetIrqType(trigger) => trigger.bits(),
-                Command::Request
-                | Command::DirectionInput
-                | Command::GetDirection
-                | Command::GetValue => 0,
-            },
-        }
-    }
-
-    /// Checks that `value` is one that a reply to this command can carry.
-    const fn accepts(self, value: u32) -> bool {
-        match self {
+/// The message that carries a command for `line`. A device is not told that a line is free.
+pub fn message(command: Command, line: u16) -> Option<Message> {
+    Some(Message {
+        kind: kind(command)? as u16,
+        line,
+        value: match command {
+            Command::DirectionOutput(level) | Command::SetValue(level) => level.into(),
+            Command::SetIrqType(trigger) => trigger.bits(),
             Command::Request
+            | Command::Free
             | Command::DirectionInput
-            | Command::DirectionOutput(_)
-            | Command::SetIrqType(_) => value == 0,
-            Command::GetDirection | Command::GetValue => value <= 1,
-            // The reply tells the level that the line has now. Another one than was asked for (a
-            // line that somebody else holds down) is the device's business, not a protocol error.
-            Command::SetValue(_) => value <= 1,
-        }
-    }
+            | Command::GetDirection
+            | Command::GetValue => 0,
+        },
+    })
 }
 
-/// Why a reply does not carry the result that was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplyError {
-    /// The device refused the command, with this errno: one of those that Linux defines for user
-    /// space, as a positive number.
-    Refused(i32),
-    /// The device refused the command with a number that is no errno we know.
-    UnknownErrno(u32),
-    /// The device wrote so many bytes instead of [`MESSAGE_SIZE`].
-    Length(usize),
-    /// The type is not that of a reply to the command.
-    Kind(u16),
-    /// The reply is about another line.
-    Line(u16),
-    /// The value is none that the command can result in.
-    Value(u32),
-}
-
-impl ReplyError {
-    /// Whether the device broke the protocol, rather than used it to say no.
-    pub const fn is_violation(self) -> bool {
-        !matches!(self, ReplyError::Refused(_) | ReplyError::UnknownErrno(_))
-    }
-}
-
-impl fmt::Display for ReplyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            ReplyError::Refused(errno) => write!(f, "refused with errno {errno}"),
-            ReplyError::UnknownErrno(errno) => write!(f, "refused with unknown errno {errno}"),
-            ReplyError::Length(written) => {
-                write!(f, "reply of {written} bytes instead of {MESSAGE_SIZE}")
-            }
-            ReplyError::Kind(kind) => write!(f, "reply of wrong type {kind:#06x}"),
-            ReplyError::Line(line) => write!(f, "reply for wrong line {line}"),
-            ReplyError::Value(value) => write!(f, "reply with value {value:#x} out of range"),
-        }
+/// What a reply with `value` says to a command, if it says anything.
+fn answer(command: Command, value: u32) -> Option<Answer> {
+    match command {
+        Command::Request
+        | Command::Free
+        | Command::DirectionInput
+        | Command::DirectionOutput(_)
+        | Command::SetIrqType(_) => (value == 0).then_some(Answer::Done),
+        Command::GetDirection => Some(Answer::Direction(Some(direction_from_wire(value)?))),
+        // After a change the reply tells the level that the line has now. Another one than was asked
+        // for (a line that somebody else holds down) is the device's business, not a protocol error.
+        Command::GetValue | Command::SetValue(_) => Level::from_wire(value).map(Answer::Level),
     }
 }
 
 /// Checks the reply to `command` on `line`: of `raw`, the device says that it wrote `written` bytes.
-///
-/// Returns the value it carries, which is then in the range that the command has.
 pub fn check_reply(
     command: Command,
     line: u16,
     written: usize,
     raw: RawMessage,
-) -> core::result::Result<u32, ReplyError> {
+) -> core::result::Result<Answer, ReplyError> {
     if written != MESSAGE_SIZE {
-        return Err(ReplyError::Length(written));
+        return Err(ReplyError::Length {
+            written,
+            wanted: MESSAGE_SIZE,
+        });
     }
 
     let reply = Message::from_bytes(raw);
 
-    if reply.kind & KIND_MASK != command.kind() as u16 || reply.kind & REPLY_MASK == 0 {
+    if kind(command).map(|kind| kind as u16) != Some(reply.kind & KIND_MASK)
+        || reply.kind & REPLY_MASK == 0
+    {
         return Err(ReplyError::Kind(reply.kind));
     }
     if reply.line != line {
         return Err(ReplyError::Line(reply.line));
     }
-    if command.accepts(reply.value) {
-        return Ok(reply.value);
+    if let Some(answer) = answer(command, reply.value) {
+        return Ok(answer);
     }
 
     match reply.value.wrapping_neg() {

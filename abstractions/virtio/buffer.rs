@@ -31,11 +31,41 @@ impl<T> OwnLines<T> {
     }
 }
 
+/// Memory of any size that a device writes, for what does not fit into a [`Buffer`].
+pub(crate) struct Block(KVec<u8>);
+
+impl Block {
+    /// Allocates a block of `size` bytes, all zero. [`ENOMEM`] if there is not so much in one piece.
+    pub(crate) fn new(size: usize, flags: Flags) -> Result<Self> {
+        Ok(Self(KVec::from_elem(0, size, flags)?))
+    }
+
+    /// Copies out what the device has written, as it is at this moment, and frees the block.
+    ///
+    /// A device that breaks the rules may write as long as the block is there: check the copy.
+    pub(crate) fn into_copy(self) -> Result<KVVec<u8>> {
+        let size = self.0.len();
+        let mut copy = KVVec::with_capacity(size, GFP_KERNEL)?;
+
+        for index in 0..size {
+            // SAFETY: `index` is inside of the block. The read is volatile: if the device breaks the
+            // rules and writes at the same time, then the result is some other byte.
+            let byte = unsafe { self.0.as_ptr().add(index).read_volatile() };
+            copy.push(byte, GFP_KERNEL)?;
+        }
+        Ok(copy)
+    }
+}
+
 /// What a buffer is made of, in one allocation.
 #[repr(C)]
 struct Parts<R, W, C> {
     readable: OwnLines<R>,
     writable: OwnLines<W>,
+    /// How many bytes of `writable` the device is shown.
+    shown: usize,
+    /// What the device is shown instead of that.
+    block: Option<Block>,
     context: C,
 }
 
@@ -47,7 +77,8 @@ struct Parts<R, W, C> {
 /// when it must not, changes bytes of the writable part and nothing else: that part is only ever
 /// copied out, byte by byte.
 ///
-/// A part of size zero is not shown to the device.
+/// A part of size zero is not shown to the device. Of the writable part it may be shown less than
+/// there is, or a [`Block`] instead.
 ///
 /// # Invariants
 ///
@@ -65,15 +96,20 @@ impl<R: AsBytes, W: FromBytes, C> Buffer<R, W, C> {
     /// Bytes of the device-readable part.
     pub(super) const READABLE_SIZE: usize = size_of::<R>();
 
-    /// Bytes of the device-writable part.
-    pub(super) const WRITABLE_SIZE: usize = size_of::<W>();
-
     /// Allocates a buffer whose shared parts are zero.
     pub(crate) fn new(context: C, flags: Flags) -> Result<Self> {
+        Self::with_shown(size_of::<W>(), context, flags)
+    }
+
+    /// Allocates a buffer whose shared parts are zero, and of whose writable part the device is shown
+    /// the first `shown` bytes, or all if that is more.
+    pub(crate) fn with_shown(shown: usize, context: C, flags: Flags) -> Result<Self> {
         let parts = KBox::new(
             Parts {
                 readable: OwnLines::new(),
                 writable: OwnLines::new(),
+                shown: shown.min(size_of::<W>()),
+                block: None,
                 context,
             },
             flags,
@@ -106,6 +142,18 @@ impl<R: AsBytes, W: FromBytes, C> Buffer<R, W, C> {
         unsafe { self.writable().cast::<W>().read_volatile() }
     }
 
+    /// Has the device shown `block` instead of the writable part, until the block is taken back.
+    pub(crate) fn lend_block(&mut self, block: Block) {
+        // SAFETY: By the type invariant the pointer is valid; the device does not see this field.
+        unsafe { (*self.parts.as_ptr()).block = Some(block) };
+    }
+
+    /// Takes back the block that the device was shown.
+    pub(crate) fn take_block(&mut self) -> Option<Block> {
+        // SAFETY: By the type invariant the pointer is valid; the device does not see this field.
+        unsafe { (*self.parts.as_ptr()).block.take() }
+    }
+
     /// The driver's own data about the buffer.
     pub(crate) fn context(&self) -> &C {
         // SAFETY: By the type invariant the pointer is valid; the device does not see this part.
@@ -118,10 +166,24 @@ impl<R: AsBytes, W: FromBytes, C> Buffer<R, W, C> {
         unsafe { (&raw mut (*self.parts.as_ptr()).readable).cast() }
     }
 
-    /// Address of what the device writes.
-    pub(super) fn writable(&self) -> *mut c_void {
+    /// Address of the part that the device writes, where it is no block.
+    fn writable(&self) -> *mut c_void {
         // SAFETY: By the type invariant the pointer is valid. Only an address is computed.
         unsafe { (&raw mut (*self.parts.as_ptr()).writable).cast() }
+    }
+
+    /// Address and size of what the device writes.
+    pub(super) fn shown(&self) -> (*mut c_void, usize) {
+        // SAFETY: By the type invariant the pointer is valid; the device does not see these fields.
+        let (block, shown) = unsafe {
+            let parts = self.parts.as_ptr();
+            (&(*parts).block, (*parts).shown)
+        };
+
+        match block {
+            Some(Block(bytes)) => (bytes.as_ptr().cast_mut().cast(), bytes.len()),
+            None => (self.writable(), shown),
+        }
     }
 
     /// Address that stands for the buffer while a queue owns it.

@@ -230,6 +230,12 @@ impl<Ctx: device::DeviceContext> Device<Ctx> {
 }
 
 impl Device<device::Bound> {
+    /// The device ID: one of those in the driver's table.
+    pub(crate) fn id(&self) -> u32 {
+        // SAFETY: By the type invariant the device is valid; its ID never changes.
+        unsafe { (*self.as_raw()).id.device }
+    }
+
     /// Whether `feature` was negotiated.
     pub(crate) fn has_feature(&self, feature: u32) -> bool {
         // SAFETY: By the type invariant the device is valid; its features are settled.

@@ -19,14 +19,18 @@ mod bus;
 mod config;
 mod queue;
 
-pub(crate) use buffer::Buffer;
+pub(crate) use buffer::{
+    Block,
+    Buffer, //
+};
 pub(crate) use bus::{
     Adapter,
     Device,
     DeviceId,
     Driver,
     IdTable,
-    Negotiation, //
+    Negotiation,
+    QueueHandle, //
 };
 pub(crate) use config::Config;
 pub(crate) use queue::{

@@ -199,15 +199,11 @@ impl<H: Handler> LockedQueue<'_, H> {
             sgs[0] = readable.get();
             readable_count = 1;
         }
-        if BufferOf::<H>::WRITABLE_SIZE > 0 {
-            // SAFETY: As above.
-            unsafe {
-                kernel_bindings::sg_init_one(
-                    writable.get(),
-                    buffer.writable(),
-                    BufferOf::<H>::WRITABLE_SIZE as u32,
-                )
-            };
+        let (shown, shown_size) = buffer.shown();
+        if shown_size > 0 {
+            // SAFETY: As above; a block is such a piece too. CAST: What is kmalloc()ed has less than
+            // 32 bits of size.
+            unsafe { kernel_bindings::sg_init_one(writable.get(), shown, shown_size as u32) };
             sgs[readable_count as usize] = writable.get();
             writable_count = 1;
         }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is made of an event, however broken.
+//! What is made of an event of the RFC's protocol, however broken.
 
-use gpio_virtio_logic::rfc::{
-    check_event,
-    EventError,
-    Level,
-    Message, //
+use gpio_virtio_logic::{
+    line::Level,
+    rfc::{
+        check_event,
+        EventError,
+        Message, //
+    },
 };
 use proptest::prelude::*;
 

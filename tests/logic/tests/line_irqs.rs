@@ -6,12 +6,13 @@
 use std::collections::VecDeque;
 
 use gpio_virtio_logic::{
+    line::Level,
     line_irqs::{
         Finished,
         LineIrq,
-        LineIrqs, //
+        LineIrqs,
+        Reporting, //
     },
-    rfc::Level,
     trigger::Trigger, //
 };
 use proptest::prelude::*;
@@ -25,7 +26,11 @@ type Irqs = LineIrqs<Vec<LineIrq>>;
 const LINE: u16 = 2;
 
 fn irqs(selective: bool) -> Irqs {
-    LineIrqs::new(vec![LineIrq::default(); 4], selective)
+    let reporting = match selective {
+        true => Reporting::Selected,
+        false => Reporting::Changes,
+    };
+    LineIrqs::new(vec![LineIrq::default(); 4], reporting)
 }
 
 /// Interrupts of which that of `LINE` is on.

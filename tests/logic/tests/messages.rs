@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Messages of the RFC's protocol, as bytes and back.
+//! Messages as bytes and back, and those of the RFC's protocol.
 
-use gpio_virtio_logic::rfc::{
-    Command,
-    Direction,
-    Kind,
-    Level,
-    Message, //
+use gpio_virtio_logic::{
+    command::Command,
+    line::{
+        Direction,
+        Level, //
+    },
+    message::Message,
+    rfc::{
+        self,
+        Kind, //
+    },
+    trigger::Trigger,
 };
 use proptest::prelude::*;
 
@@ -35,6 +41,7 @@ fn a_message_is_little_endian() {
 
 #[test]
 fn commands_are_the_messages_of_the_protocol() {
+    let line = 0x1234;
     for (command, kind, value) in [
         (Command::Request, 1, 0),
         (Command::DirectionInput, 2, 0),
@@ -44,10 +51,17 @@ fn commands_are_the_messages_of_the_protocol() {
         (Command::GetValue, 5, 0),
         (Command::SetValue(Level::Low), 6, 0),
         (Command::SetValue(Level::High), 6, 1),
+        (Command::SetIrqType(Trigger::None), 7, 0),
+        (Command::SetIrqType(Trigger::Rising), 7, 1),
+        (Command::SetIrqType(Trigger::Falling), 7, 2),
+        (Command::SetIrqType(Trigger::Both), 7, 3),
+        (Command::SetIrqType(Trigger::High), 7, 4),
+        (Command::SetIrqType(Trigger::Low), 7, 8),
     ] {
-        let line = 0x1234;
-        assert_eq!(command.message(line), Message { kind, line, value });
+        let message = Message { kind, line, value };
+        assert_eq!(rfc::message(command, line), Some(message));
     }
+    assert_eq!(rfc::message(Command::Free, line), None);
 }
 
 #[test]
@@ -59,12 +73,8 @@ fn levels_and_directions_are_numbered() {
         (Level::from(false), Level::from(true)),
         (Level::Low, Level::High)
     );
-    assert_eq!(Direction::from_wire(0), Some(Direction::Output));
-    assert_eq!(Direction::from_wire(1), Some(Direction::Input));
-    assert_eq!(
-        (u32::from(Direction::Output), u32::from(Direction::Input)),
-        (0, 1)
-    );
+    assert_eq!(rfc::direction_to_wire(Direction::Output), 0);
+    assert_eq!(rfc::direction_to_wire(Direction::Input), 1);
 }
 
 #[test]
@@ -91,17 +101,16 @@ proptest! {
     }
 
     #[test]
-    fn only_0_and_1_are_levels_and_directions(value in 2u32..) {
+    fn only_0_and_1_are_levels(value in 2u32..) {
         prop_assert_eq!(Level::from_wire(value), None);
-        prop_assert_eq!(Direction::from_wire(value), None);
     }
 
     #[test]
     fn a_reply_is_marked_and_echoes_the_line(kind in 0u16..0x1000, line: u16, value: u32, errno in 1u16..=4095) {
         let request = Message { kind, line, value: 0 };
-        let good = request.reply(Ok(value));
+        let good = rfc::reply(request, Ok(value));
         prop_assert_eq!(good, Message { kind: kind | 0xf000, line, value });
-        let bad = request.reply(Err(errno));
+        let bad = rfc::reply(request, Err(errno));
         prop_assert_eq!((bad.kind, bad.line, bad.value as i32), (kind | 0xf000, line, -i32::from(errno)));
     }
 }

@@ -1,13 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is made of a reply, however broken.
+//! What is made of a reply of the RFC's protocol, however broken.
 
-use gpio_virtio_logic::rfc::{
-    check_reply,
-    Command,
-    Level,
-    Message,
-    ReplyError, //
+use gpio_virtio_logic::{
+    command::{
+        Answer,
+        Command,
+        ReplyError, //
+    },
+    line::{
+        Direction,
+        Level, //
+    },
+    rfc::{
+        check_reply,
+        message,
+        reply as reply_to,
+        Message, //
+    },
+    trigger::Trigger,
 };
 use proptest::{
     prelude::*,
@@ -15,7 +26,7 @@ use proptest::{
 };
 
 /// Each command, its number, and the largest result that it can have.
-const COMMANDS: [(Command, u16, u32); 8] = [
+const COMMANDS: [(Command, u16, u32); 10] = [
     (Command::Request, 1, 0),
     (Command::DirectionInput, 2, 0),
     (Command::DirectionOutput(Level::Low), 3, 0),
@@ -24,7 +35,19 @@ const COMMANDS: [(Command, u16, u32); 8] = [
     (Command::GetValue, 5, 1),
     (Command::SetValue(Level::Low), 6, 1),
     (Command::SetValue(Level::High), 6, 1),
+    (Command::SetIrqType(Trigger::None), 7, 0),
+    (Command::SetIrqType(Trigger::Both), 7, 0),
 ];
+
+/// What a result says.
+fn answer(kind: u16, value: u32) -> Answer {
+    match (kind, value) {
+        (4, 0) => Answer::Direction(Some(Direction::Output)),
+        (4, _) => Answer::Direction(Some(Direction::Input)),
+        (5 | 6, value) => Answer::Level(Level::from(value == 1)),
+        _ => Answer::Done,
+    }
+}
 
 fn command() -> impl Strategy<Value = (Command, u16, u32)> {
     select(&COMMANDS[..])
@@ -44,18 +67,18 @@ proptest! {
     fn results_in_range_are_taken((command, kind, max) in command(), mark in mark(), line: u16) {
         for value in 0..=max {
             let raw = reply(kind | mark, line, value);
-            prop_assert_eq!(check_reply(command, line, 8, raw), Ok(value));
+            prop_assert_eq!(check_reply(command, line, 8, raw), Ok(answer(kind, value)));
         }
     }
 
     #[test]
     fn what_our_device_answers_is_understood(
-        (command, _, max) in command(), line: u16, errno in 1u16..=4095
+        (command, kind, max) in command(), line: u16, errno in 1u16..=4095
     ) {
-        let request = command.message(line);
-        let good = request.reply(Ok(max)).to_bytes();
-        prop_assert_eq!(check_reply(command, line, 8, good), Ok(max));
-        let bad = request.reply(Err(errno)).to_bytes();
+        let request = message(command, line).unwrap();
+        let good = reply_to(request, Ok(max)).to_bytes();
+        prop_assert_eq!(check_reply(command, line, 8, good), Ok(answer(kind, max)));
+        let bad = reply_to(request, Err(errno)).to_bytes();
         let error = check_reply(command, line, 8, bad).unwrap_err();
         prop_assert!(!error.is_violation());
     }
@@ -75,7 +98,9 @@ proptest! {
         (command, ..) in command(), line: u16, written in any::<usize>(), raw in any::<[u8; 8]>()
     ) {
         prop_assume!(written != 8);
-        prop_assert_eq!(check_reply(command, line, written, raw), Err(ReplyError::Length(written)));
+        let error = ReplyError::Length { written, wanted: 8 };
+        prop_assert_eq!(check_reply(command, line, written, raw), Err(error));
+        prop_assert!(error.is_violation());
     }
 
     #[test]
@@ -116,6 +141,17 @@ proptest! {
 }
 
 #[test]
+fn a_command_without_a_message_has_no_reply() {
+    for kind in [0xf000, 0xf001, 0xf003] {
+        let raw = reply(kind, 3, 0);
+        assert_eq!(
+            check_reply(Command::Free, 3, 8, raw),
+            Err(ReplyError::Kind(kind))
+        );
+    }
+}
+
+#[test]
 fn errnos_pass_if_linux_has_them() {
     let check = |errno: u32| {
         check_reply(
@@ -148,7 +184,13 @@ fn length_type_and_line_are_checked_before_the_value() {
         check_reply(Command::GetValue, 3, written, reply(kind, line, refused))
     };
     assert_eq!(check(8, 0xf005, 3), Err(ReplyError::Refused(22)));
-    assert_eq!(check(0, 0xf005, 3), Err(ReplyError::Length(0)));
+    assert_eq!(
+        check(0, 0xf005, 3),
+        Err(ReplyError::Length {
+            written: 0,
+            wanted: 8
+        })
+    );
     assert_eq!(check(8, 0x0005, 3), Err(ReplyError::Kind(0x0005)));
     assert_eq!(check(8, 0xf006, 3), Err(ReplyError::Kind(0xf006)));
     assert_eq!(check(8, 0xf005, 2), Err(ReplyError::Line(2)));

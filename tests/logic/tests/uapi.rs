@@ -2,8 +2,17 @@
 
 //! The C header for user space says the same as the driver's own source.
 
-use gpio_virtio_logic::rfc::{self, config, Kind};
 use std::collections::HashMap;
+
+use gpio_virtio_logic::{
+    command::Command,
+    line::Direction,
+    rfc::{
+        self,
+        config,
+        Kind, //
+    },
+};
 
 const HEADER: &str = include_str!("../../../uapi/linux/virtio_gpio_rfc.h");
 
@@ -35,8 +44,14 @@ fn numbers_are_the_same() {
     assert_eq!(defines["VQ_COMMAND"], u32::from(rfc::COMMAND_QUEUE));
     assert_eq!(defines["VERSION"], u32::from(config::VERSION_1));
     assert_eq!(defines["NAME_SIZE"] as usize, config::NAME_SIZE);
-    assert_eq!(defines["DIRECTION_OUTPUT"], rfc::Direction::Output.into());
-    assert_eq!(defines["DIRECTION_INPUT"], rfc::Direction::Input.into());
+    assert_eq!(
+        defines["DIRECTION_OUTPUT"],
+        rfc::direction_to_wire(Direction::Output)
+    );
+    assert_eq!(
+        defines["DIRECTION_INPUT"],
+        rfc::direction_to_wire(Direction::Input)
+    );
 }
 
 #[test]
@@ -64,8 +79,8 @@ fn each_kind_of_message_is_there() {
 
 #[test]
 fn a_reply_is_marked_as_the_header_says() {
-    let request = rfc::Command::GetValue.message(3);
-    let reply = request.reply(Ok(1));
+    let request = rfc::message(Command::GetValue, 3).unwrap();
+    let reply = rfc::reply(request, Ok(1));
 
     assert_eq!(
         u32::from(reply.kind),

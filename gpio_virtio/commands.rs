@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The command queue: what comes back on it, and who is told.
+//!
+//! Most of its buffers are those of [`requests`](crate::requests), each with a slot and somebody who
+//! waits. One is for what nobody can wait for: to ask for the level of a line, in interrupt context.
+
+use crate::{
+    abstractions::{
+        completion::Completion,
+        virtio::{
+            Block,
+            Buffer,
+            Handler,
+            Queue, //
+        },
+    },
+    command::Command,
+    interrupts::Interrupts,
+    message::RawMessage,
+    messages::Messages,
+    protocol::{
+        Protocol,
+        RawReply, //
+    },
+    slots::{
+        Index,
+        Returned,
+        Slot,
+        Slots, //
+    },
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// What a buffer of the command queue is for.
+pub(crate) enum Purpose {
+    /// A request: the buffer is that of a slot.
+    Request {
+        index: Index,
+        /// Signalled when the reply is there, or will not come.
+        done: Arc<Completion>,
+    },
+    /// To ask, in interrupt context, for the level of a line.
+    Check,
+}
+
+/// What the device wrote: the bytes, and how many of them it says there are.
+pub(crate) struct Reply {
+    pub(crate) raw: RawReply,
+    pub(crate) written: usize,
+    /// Where it wrote them, if not to `raw`.
+    pub(crate) block: Option<Block>,
+}
+
+pub(crate) type CommandBuffer = Buffer<RawMessage, RawReply, Purpose>;
+
+/// A question for the level of a line, which nobody waits for: see
+/// [`LineIrqs::next_check`](crate::line_irqs::LineIrqs::next_check).
+#[derive(Clone, Copy, Default)]
+struct Check {
+    line: u16,
+    epoch: u32,
+}
+
+/// The command queue's state: under its lock.
+pub(crate) struct Commands {
+    protocol: Protocol,
+    pub(crate) slots: Slots<KVec<Slot<CommandBuffer, Reply>>>,
+    /// Completions of the slots, by their number.
+    pub(crate) done: KVec<Arc<Completion>>,
+    /// Counts the free slots.
+    free: Arc<Completion>,
+    interrupts: Arc<Interrupts>,
+    messages: Arc<Messages>,
+    /// The buffer for checks, unless the device has it: there is one at a time. A queue that has room
+    /// for one buffer only has none for checks; levels then fire when they are reported.
+    pub(crate) check_buffer: Option<CommandBuffer>,
+    /// The check that the device was given last.
+    check: Check,
+    /// A check could not be given to the device.
+    check_is_owed: bool,
+}
+
+impl Commands {
+    /// The state of a queue that has no slots yet.
+    pub(crate) fn new(
+        protocol: Protocol,
+        free: Arc<Completion>,
+        interrupts: Arc<Interrupts>,
+        messages: Arc<Messages>,
+    ) -> Self {
+        Self {
+            protocol,
+            slots: Slots::new(KVec::new()),
+            done: KVec::new(),
+            free,
+            interrupts,
+            messages,
+            check_buffer: None,
+            check: Check::default(),
+            check_is_owed: false,
+        }
+    }
+}
+
+impl Handler for Commands {
+    type Readable = RawMessage;
+    type Writable = RawReply;
+    type Context = Purpose;
+
+    fn returned(queue: &Queue<Self>) {
+        let mut locked = queue.lock();
+        let mut check = None;
+
+        while let Some((mut buffer, written)) = locked.take() {
+            let reply = Reply {
+                raw: buffer.read(),
+                written,
+                block: buffer.take_block(),
+            };
+            let Purpose::Request { index, done } = buffer.context() else {
+                check = Some((locked.check, reply));
+                locked.check_buffer = Some(buffer);
+                continue;
+            };
+            let (index, done) = (*index, done.clone());
+
+            match locked.slots.returned(index, buffer, reply) {
+                Returned::Awaited => done.signal(),
+                Returned::Late => locked.free.signal(),
+                Returned::Stray => (),
+            }
+        }
+        if check.is_none() && !locked.check_is_owed {
+            return;
+        }
+
+        // Not under the lock: the handlers of an interrupt may be called.
+        let interrupts = locked.interrupts.clone();
+        let messages = locked.messages.clone();
+        let protocol = locked.protocol;
+        drop(locked);
+
+        if let Some((Check { line, epoch }, Reply { raw, written, .. })) = check {
+            let level = match protocol.check_reply(Command::GetValue, line, written, raw) {
+                Ok(answer) => answer.level(),
+                Err(error) => {
+                    messages.warn(fmt!("line {line}: cannot check its level: {error}"));
+                    None
+                }
+            };
+            interrupts.checked(line, epoch, level);
+        }
+        start_check(queue);
+    }
+}
+
+/// Asks the device for the level of the next line that has to be checked, if there is one, and if
+/// the device is not being asked already. May be called in any context.
+pub(crate) fn start_check(queue: &Queue<Commands>) {
+    let mut locked = queue.lock();
+    locked.check_is_owed = false;
+
+    let Some(mut buffer) = locked.check_buffer.take() else {
+        return;
+    };
+    let Some((line, epoch)) = locked.interrupts.next_check() else {
+        locked.check_buffer = Some(buffer);
+        return;
+    };
+
+    if let [Some(message), _] = locked.protocol.messages(Command::GetValue, line) {
+        buffer.write(message.to_bytes());
+    }
+    match locked.submit(buffer) {
+        Ok(()) => {
+            locked.check = Check { line, epoch };
+            locked.notify();
+        }
+        Err((buffer, _)) => {
+            locked.check_buffer = Some(buffer);
+            locked.interrupts.put_back_check(line);
+            // There is room for it, so the queue is broken, or memory was short.
+            locked.check_is_owed = true;
+        }
+    }
+}
