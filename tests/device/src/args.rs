@@ -2,7 +2,10 @@
 
 //! The command line.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    time::Duration, //
+};
 
 use anyhow::{
     bail,
@@ -18,7 +21,9 @@ use crate::{
     faults::Fault,
     protocol::{
         rfc::Rfc,
-        Protocol, //
+        standard::Standard,
+        Protocol,
+        When, //
     },
 };
 
@@ -48,7 +53,7 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub lines: u16,
 
-    /// The device's name, up to 32 characters
+    /// The device's name, up to 32 characters; standard: it has no place for one
     #[arg(long, value_name = "S", default_value = "")]
     pub label: String,
 
@@ -56,11 +61,20 @@ pub struct Args {
     #[arg(long = "name", value_name = "OFFSET=NAME", value_parser = parse_name)]
     pub names: Vec<(u16, String)>,
 
-    /// Offer interrupts: the driver can say which changes to report (feature bit 0)
+    /// rfc: offer interrupts, so that the driver can say which changes to report (feature bit 0)
     ///
     /// Without it, or if the driver does not accept it, all changes are reported.
     #[arg(long)]
     pub irq_type: bool,
+
+    /// standard: offer no interrupts (feature bit 0)
+    #[arg(long)]
+    pub no_irq: bool,
+
+    /// standard: when the buffer of an interrupt that is disabled comes back, seen from the reply:
+    /// before it, after it, or late:MS, so many milliseconds later
+    #[arg(long, value_name = "WHEN", value_parser = parse_when)]
+    pub invalid: Option<When>,
 
     /// Where to listen for the control channel ("help" there tells the rest)
     #[arg(long, value_name = "PATH")]
@@ -85,14 +99,19 @@ pub struct Args {
 pub enum ProtocolName {
     /// Device ID 30, the protocol of the RFC
     Rfc,
+    /// Device ID 41, the VIRTIO standard
+    Standard,
 }
 
-impl ProtocolName {
-    /// A device's side of the protocol, with interrupts or without.
-    pub fn make(self, irq_type: bool) -> Box<dyn Protocol> {
-        match self {
-            ProtocolName::Rfc => Box::new(Rfc::new(irq_type)),
-        }
+fn parse_when(text: &str) -> Result<When, String> {
+    match text {
+        "before" => Ok(When::Before),
+        "after" => Ok(When::After),
+        _ => text
+            .strip_prefix("late:")
+            .and_then(|ms| ms.parse().ok())
+            .map(|ms| When::Late(Duration::from_millis(ms)))
+            .ok_or_else(|| "should be before, after or late:MS".to_string()),
     }
 }
 
@@ -109,7 +128,37 @@ fn parse_name(text: &str) -> Result<(u16, String), String> {
 impl Args {
     /// What is asked for as a device's side of a protocol.
     pub fn make_protocol(&self) -> Box<dyn Protocol> {
-        self.protocol.make(self.irq_type)
+        match self.protocol {
+            ProtocolName::Rfc => Box::new(Rfc::new(self.irq_type)),
+            ProtocolName::Standard => Box::new(Standard::new(
+                !self.no_irq,
+                self.invalid.unwrap_or_default(),
+            )),
+        }
+    }
+
+    /// Checks that all options are for the protocol.
+    pub fn check(&self) -> Result<()> {
+        let (other, strays) = match self.protocol {
+            ProtocolName::Rfc => (
+                "standard",
+                [
+                    ("--no-irq", self.no_irq),
+                    ("--invalid", self.invalid.is_some()),
+                ],
+            ),
+            ProtocolName::Standard => ("rfc", [("--irq-type", self.irq_type), ("", false)]),
+        };
+        if let Some((stray, _)) = strays.iter().find(|(_, given)| *given) {
+            bail!("{stray} is for --protocol {other}");
+        }
+        let protocol = self.make_protocol();
+        for &fault in &self.faults {
+            if let Fault::Spoil(mutation, _) = fault {
+                protocol.check_mutation(mutation)?;
+            }
+        }
+        Ok(())
     }
 
     /// The configuration that is asked for, checked.
@@ -140,7 +189,11 @@ mod tests {
     use super::*;
 
     fn parse(args: &[&str]) -> Args {
-        let fixed = ["vhost-gpio", "--protocol", "rfc", "--socket", "/x"];
+        parse_for("rfc", args)
+    }
+
+    fn parse_for(protocol: &str, args: &[&str]) -> Args {
+        let fixed = ["vhost-gpio", "--protocol", protocol, "--socket", "/x"];
         Args::try_parse_from(fixed.iter().chain(args)).unwrap()
     }
 
@@ -193,5 +246,44 @@ mod tests {
         assert_eq!(parse(&["--lines", "1"]).make_protocol().features(), 0);
         let args = parse(&["--lines", "1", "--irq-type"]);
         assert_eq!(args.make_protocol().features(), 1);
+    }
+
+    #[test]
+    fn a_standard_device_has_interrupts_unless_told_otherwise() {
+        let args = parse_for("standard", &["--lines", "1"]);
+        assert_eq!(args.make_protocol().features(), 1);
+        let args = parse_for("standard", &["--lines", "1", "--no-irq"]);
+        assert_eq!(args.make_protocol().features(), 0);
+    }
+
+    #[test]
+    fn buffers_come_back_as_they_are_told_to() {
+        let ms = |ms| When::Late(Duration::from_millis(ms));
+        assert_eq!(parse_when("before"), Ok(When::Before));
+        assert_eq!(parse_when("after"), Ok(When::After));
+        assert_eq!(parse_when("late:20"), Ok(ms(20)));
+        for text in ["", "late", "late:", "late:x", "late:-1", "never"] {
+            assert!(parse_when(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn options_are_for_their_protocol() {
+        let check = |protocol, option: &[&str]| {
+            let args = [&["--lines", "1"], option].concat();
+            parse_for(protocol, &args).check().is_ok()
+        };
+        for (option, rfc, standard) in [
+            (&["--irq-type"][..], true, false),
+            (&["--no-irq"], false, true),
+            (&["--invalid", "before"], false, true),
+            (&["--label", "x"], true, true),
+            (&["--fault", "bad-type"], true, false),
+            (&["--fault", "bad-status"], false, true),
+            (&["--fault", "never"], true, true),
+        ] {
+            assert_eq!(check("rfc", option), rfc, "{option:?}");
+            assert_eq!(check("standard", option), standard, "{option:?}");
+        }
     }
 }

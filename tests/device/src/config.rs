@@ -86,13 +86,22 @@ impl Configuration {
 
         let mut block = Vec::new();
         let mut next = 0;
-        for (&line, name) in self.names.iter().filter(|(_, name)| !name.is_empty()) {
+        for (&line, name) in self.all_names() {
             block.resize(block.len() + usize::from(line - next), 0);
             block.extend_from_slice(name.as_bytes());
             block.push(0);
             next = line.saturating_add(1);
         }
         block
+    }
+
+    fn all_names(&self) -> impl DoubleEndedIterator<Item = (&u16, &String)> {
+        self.names.iter().filter(|(_, name)| !name.is_empty())
+    }
+
+    /// The last line that has a name, and that name.
+    pub fn last_name(&self) -> Option<(&u16, &String)> {
+        self.all_names().next_back()
     }
 
     /// The bytes of the label.

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which changes become events.
+//! Which changes become events in the RFC's protocol. The standard's has
+//! [`interrupts`](crate::protocol::standard::interrupts).
 //!
 //! The counters keep a balance: each change that has to be reported was sent, was merged into
 //! another, or is owed.
 
 use std::collections::HashMap;
 
-use gpio_virtio_logic::rfc::Level;
+use gpio_virtio_logic::line::Level;
 
 use crate::{
     irq::IrqType,

@@ -42,6 +42,8 @@ pub enum Mutation {
     BadValue,
     /// A refusal with a number that is no errno.
     BadErrno,
+    /// A status that does not exist.
+    BadStatus,
     /// A refusal with this errno; the command is not carried out.
     Errno(u16),
 }
@@ -106,12 +108,16 @@ pub enum FaultError {
     /// There is more than the fault takes.
     #[error("{0:?} is too much")]
     Excess(String),
+    /// There is nothing in the protocol that could be wrong in this way.
+    #[error("a reply has no {0} in this protocol")]
+    NoSuchField(&'static str),
 }
 
 /// What can be asked for.
 pub const FAULTS: &str = "none, out-of-order [SEED], never [COUNT|always], release, \
                           late MS [COUNT|always], and with [COUNT|always]: short, long, \
-                          empty-reply, bad-type, bad-line, bad-value, bad-errno, errno N; and \
+                          empty-reply, bad-type, bad-line, bad-value, bad-errno, bad-status, \
+                          errno N; and \
                           for events: refuse-type T ERRNO, bad-event [COUNT|always], \
                           storm valid|invalid|mixed";
 
@@ -183,6 +189,7 @@ impl FromStr for Fault {
                     "bad-line" => Mutation::BadLine,
                     "bad-value" => Mutation::BadValue,
                     "bad-errno" => Mutation::BadErrno,
+                    "bad-status" => Mutation::BadStatus,
                     "errno" => Mutation::Errno(number(words.next(), "an errno")?),
                     _ => return Err(FaultError::Unknown(name.to_string())),
                 };
@@ -211,6 +218,15 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether the driver does not get to know by the answer whether the command was carried out.
+    pub fn hides_result(&self) -> bool {
+        match self.mutation {
+            Some(Mutation::Errno(_)) => false,
+            Some(_) => true,
+            None => self.swallow,
+        }
+    }
+
     /// The errno with which the command is refused.
     pub fn refusal(&self) -> Option<u16> {
         match self.mutation {
@@ -231,13 +247,23 @@ pub struct Faults {
     refused: BTreeMap<u32, u16>,
     bad_event: Option<(Times, Forgeries)>,
     storm: Option<Storm>,
+    /// What can be wrong with an event.
+    forgeries: Forgeries,
 }
 
 impl Faults {
+    /// None yet, of a protocol in which this can be wrong with an event.
+    pub fn new(forgeries: Forgeries) -> Self {
+        Self {
+            forgeries,
+            ..Self::default()
+        }
+    }
+
     /// Puts a fault in force, beside those of other sorts.
     pub fn set(&mut self, fault: Fault) {
         match fault {
-            Fault::None => *self = Self::default(),
+            Fault::None => *self = Self::new(self.forgeries),
             Fault::OutOfOrder(_) => self.shuffle = true,
             Fault::Never(times) => self.never = Some(times),
             Fault::Late(delay, times) => self.late = Some((delay, times)),
@@ -245,8 +271,8 @@ impl Faults {
             Fault::RefuseType(irq_type, errno) => {
                 self.refused.insert(irq_type, errno);
             }
-            Fault::BadEvent(times) => self.bad_event = Some((times, Forgeries::default())),
-            Fault::Storm(weather) => self.storm = Some(Storm::new(weather)),
+            Fault::BadEvent(times) => self.bad_event = Some((times, self.forgeries)),
+            Fault::Storm(weather) => self.storm = Some(Storm::new(weather, self.forgeries)),
             Fault::Release => {}
         }
     }
@@ -401,7 +427,7 @@ mod tests {
 
     #[test]
     fn so_many_events_are_bad_as_were_asked_for() {
-        let mut faults = Faults::default();
+        let mut faults = Faults::new(Forgeries::new(Forgery::OF_MESSAGES));
         faults.set("bad-event 7".parse().unwrap());
         let bad: Vec<_> = (0..9).map(|_| faults.bad_event()).collect();
         assert_eq!(bad[0], Some(Forgery::Empty));

@@ -2,7 +2,7 @@
 
 //! Events that a device should not send: malformed ones, and more than anybody asked for.
 
-use gpio_virtio_logic::rfc::Level;
+use gpio_virtio_logic::line::Level;
 
 use crate::lines::opposite;
 
@@ -21,16 +21,15 @@ pub enum Forgery {
     BadLine,
     /// Its level is none.
     BadLevel,
+    /// It has a status that does not exist.
+    BadStatus,
+    /// It says that its line is not armed, though it is.
+    Invalid,
 }
 
-/// All of them, in turn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Forgeries {
-    next: usize,
-}
-
-impl Forgeries {
-    const ORDER: [Forgery; 6] = [
+impl Forgery {
+    /// Those that there are of events which are a message.
+    pub const OF_MESSAGES: &[Forgery] = &[
         Forgery::Empty,
         Forgery::Short,
         Forgery::Long,
@@ -38,6 +37,28 @@ impl Forgeries {
         Forgery::BadLine,
         Forgery::BadLevel,
     ];
+
+    /// Those that there are of events which are a status.
+    pub const OF_STATUS: &[Forgery] = &[
+        Forgery::Empty,
+        Forgery::Long,
+        Forgery::BadStatus,
+        Forgery::Invalid,
+    ];
+}
+
+/// All that a protocol has, in turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forgeries {
+    all: &'static [Forgery],
+    next: usize,
+}
+
+impl Forgeries {
+    /// All of these.
+    pub const fn new(all: &'static [Forgery]) -> Self {
+        Self { all, next: 0 }
+    }
 }
 
 impl Iterator for Forgeries {
@@ -45,8 +66,8 @@ impl Iterator for Forgeries {
 
     /// The next one: there is no end to them.
     fn next(&mut self) -> Option<Forgery> {
-        let forgery = Self::ORDER.get(self.next).copied();
-        self.next = (self.next + 1) % Self::ORDER.len();
+        let forgery = self.all.get(self.next).copied();
+        self.next = (self.next + 1) % self.all.len().max(1);
         forgery
     }
 }
@@ -86,12 +107,12 @@ pub struct Storm {
 
 impl Storm {
     /// A storm that begins.
-    pub fn new(weather: Weather) -> Self {
+    pub fn new(weather: Weather, forgeries: Forgeries) -> Self {
         Self {
             weather,
             line: 0,
             level: Level::High,
-            forgeries: Forgeries::default(),
+            forgeries,
             malformed: false,
         }
     }
@@ -135,7 +156,7 @@ mod tests {
     };
 
     fn gusts(weather: Weather, count: usize) -> Vec<(u16, Level, Option<Forgery>)> {
-        let mut storm = Storm::new(weather);
+        let mut storm = Storm::new(weather, Forgeries::new(Forgery::OF_MESSAGES));
         (0..count)
             .map(|_| storm.gust(2))
             .map(|gust| (gust.line, gust.level, gust.forgery))
@@ -162,7 +183,7 @@ mod tests {
             .into_iter()
             .filter_map(|(_, _, forgery)| forgery)
             .collect();
-        assert_eq!(forgeries[..6], Forgeries::ORDER);
+        assert_eq!(forgeries[..6], *Forgery::OF_MESSAGES);
         assert_eq!(forgeries[6], Forgery::Empty);
     }
 
@@ -182,7 +203,7 @@ mod tests {
 
     #[test]
     fn no_number_of_lines_is_too_large_or_too_small() {
-        let mut storm = Storm::new(Weather::Valid);
+        let mut storm = Storm::new(Weather::Valid, Forgeries::default());
         for line in 0..u16::MAX {
             assert_eq!(storm.gust(u16::MAX).line, line);
         }

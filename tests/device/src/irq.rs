@@ -2,7 +2,7 @@
 
 //! Which changes of a line the driver wants to be told about.
 
-use gpio_virtio_logic::rfc::Level;
+use gpio_virtio_logic::line::Level;
 
 /// The largest value that is a sum of the bits that there are.
 pub const LARGEST: u32 = 15;
@@ -53,6 +53,11 @@ impl IrqType {
         }
     }
 
+    /// Whether it is a level that the driver waits for.
+    pub const fn is_level(self) -> bool {
+        matches!(self, IrqType::High | IrqType::Low)
+    }
+
     /// Whether a change to `level` has to be reported.
     pub const fn wants(self, level: Level) -> bool {
         match level {
@@ -101,7 +106,7 @@ mod tests {
             (IrqType::Low, false, true),
         ] {
             assert_eq!((irq_type.wants(High), irq_type.wants(Low)), (high, low));
-            let level = matches!(irq_type, IrqType::High | IrqType::Low);
+            let level = irq_type.is_level();
             assert_eq!(irq_type.is_active(High), high && level);
             assert_eq!(irq_type.is_active(Low), low && level);
         }

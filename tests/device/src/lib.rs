@@ -2,7 +2,7 @@
 
 //! A vhost-user GPIO device with simulated lines.
 //!
-//! Drivers are tested against it: it speaks the protocol to the letter, counts every rule that the
+//! Drivers are tested against it: it speaks a protocol to the letter, counts every rule that the
 //! driver breaks, and breaks rules itself when it is told to. The way through it:
 //!
 //! - [`serve`] listens for front ends, [`backend`] is what the vhost-user crates call;

@@ -35,6 +35,7 @@ use vhost_gpio::{
 };
 
 fn run(args: &Args) -> Result<()> {
+    args.check()?;
     let config = args.configuration()?;
     let protocol = args.make_protocol();
 
@@ -52,7 +53,7 @@ fn run(args: &Args) -> Result<()> {
 
     let device = Arc::new(Device::new(protocol, config));
     for &fault in &args.faults {
-        device.fault(fault);
+        device.fault(fault)?;
     }
     thread::spawn({
         let device = device.clone();

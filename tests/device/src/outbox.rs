@@ -19,7 +19,7 @@ const CHOICE: usize = 4;
 #[derive(Debug)]
 pub struct Outbox<T> {
     swallowed: Vec<T>,
-    delayed: Vec<(Instant, T)>,
+    delayed: Vec<(Instant, Option<u16>, T)>,
     pool: Vec<(u16, T)>,
     /// When the pool is emptied at the latest.
     patience: Option<Instant>,
@@ -49,9 +49,27 @@ impl<T> Outbox<T> {
         self.swallowed.push(answer);
     }
 
-    /// Keeps an answer until its time has come.
-    pub fn delay(&mut self, answer: T, until: Instant) {
-        self.delayed.push((until, answer));
+    /// Keeps an answer until its time has come, and until those with the same key that were there
+    /// before it have come out.
+    pub fn delay(&mut self, answer: T, key: Option<u16>, until: Instant) {
+        let pooled = key.is_some_and(|key| self.is_shuffling(key));
+        let until = key
+            .and_then(|key| self.delayed_until(key))
+            .into_iter()
+            .chain(self.patience.filter(|_| pooled))
+            .fold(until, Instant::max);
+        self.delayed.push((until, key, answer));
+    }
+
+    /// When the last of the delayed answers with this key comes out, if there is one.
+    pub fn delayed_until(&self, key: u16) -> Option<Instant> {
+        let of_key = self.delayed.iter().filter(|entry| entry.1 == Some(key));
+        of_key.map(|&(until, ..)| until).max()
+    }
+
+    /// Whether an answer with this key is being mixed with others.
+    pub fn is_shuffling(&self, key: u16) -> bool {
+        self.pool.iter().any(|&(other, _)| other == key)
     }
 
     /// Mixes an answer with others, and returns those whose turn it is.
@@ -90,9 +108,9 @@ impl<T> Outbox<T> {
         }
 
         // Stable: equal times keep the order in which the commands came.
-        self.delayed.sort_by_key(|&(until, _)| until);
-        let count = self.delayed.partition_point(|&(until, _)| until <= now);
-        due.extend(self.delayed.drain(..count).map(|(_, answer)| answer));
+        self.delayed.sort_by_key(|&(until, ..)| until);
+        let count = self.delayed.partition_point(|&(until, ..)| until <= now);
+        due.extend(self.delayed.drain(..count).map(|(.., answer)| answer));
         due
     }
 
@@ -100,7 +118,7 @@ impl<T> Outbox<T> {
     pub fn deadline(&self) -> Option<Instant> {
         self.delayed
             .iter()
-            .map(|&(until, _)| until)
+            .map(|&(until, ..)| until)
             .chain(self.patience)
             .min()
     }
@@ -110,14 +128,13 @@ impl<T> Outbox<T> {
         std::mem::take(&mut self.swallowed)
     }
 
-    /// Throws all answers away, and tells how many there were.
-    pub fn clear(&mut self) -> usize {
-        let count = self.len();
-        self.swallowed.clear();
-        self.delayed.clear();
-        self.pool.clear();
+    /// All answers, which do not wait any more.
+    pub fn clear(&mut self) -> Vec<T> {
+        let mut all = self.release();
+        all.extend(self.delayed.drain(..).map(|(.., answer)| answer));
+        all.extend(self.pool.drain(..).map(|(_, answer)| answer));
         self.patience = None;
-        count
+        all
     }
 
     /// How many answers wait.
@@ -189,14 +206,31 @@ mod tests {
         let now = Instant::now();
         let ms = Duration::from_millis(1);
         let mut outbox = Outbox::default();
-        outbox.delay("b", now + 2 * ms);
-        outbox.delay("a", now + ms);
-        outbox.delay("c", now + 2 * ms);
+        outbox.delay("b", None, now + 2 * ms);
+        outbox.delay("a", None, now + ms);
+        outbox.delay("c", None, now + 2 * ms);
         assert_eq!(outbox.deadline(), Some(now + ms));
         assert!(outbox.due(now).is_empty());
         assert_eq!(outbox.due(now + ms), ["a"]);
         assert_eq!(outbox.due(now + 5 * ms), ["b", "c"]);
         assert_eq!(outbox.deadline(), None);
+    }
+
+    #[test]
+    fn a_delayed_answer_holds_up_those_with_its_key() {
+        let now = Instant::now();
+        let ms = Duration::from_millis(1);
+        let mut outbox = Outbox::default();
+        outbox.delay("a", Some(1), now + 3 * ms);
+        outbox.delay("b", Some(2), now + ms);
+        outbox.delay("c", Some(1), now);
+        outbox.delay("d", None, now);
+        assert_eq!(outbox.delayed_until(1), Some(now + 3 * ms));
+        assert_eq!(outbox.delayed_until(3), None);
+        assert_eq!(outbox.due(now), ["d"]);
+        assert_eq!(outbox.due(now + ms), ["b"]);
+        assert_eq!(outbox.due(now + 3 * ms), ["a", "c"]);
+        assert_eq!(outbox.delayed_until(1), None);
     }
 
     #[test]
@@ -209,8 +243,8 @@ mod tests {
         assert_eq!(outbox.len(), 2);
         assert_eq!(outbox.release(), [1, 2]);
         outbox.swallow(3);
-        outbox.delay(4, now);
-        assert_eq!(outbox.clear(), 2);
+        outbox.delay(4, None, now);
+        assert_eq!(outbox.clear(), [3, 4]);
         assert!(outbox.due(now).is_empty());
     }
 }

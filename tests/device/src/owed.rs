@@ -34,6 +34,11 @@ impl Owed {
         self.order.front().copied()
     }
 
+    /// All lines that wait, longest first.
+    pub fn iter(&self) -> impl Iterator<Item = u16> + '_ {
+        self.order.iter().copied()
+    }
+
     /// Forgets a line, and tells whether it was there.
     pub fn remove(&mut self, line: u16) -> bool {
         if !self.lines.remove(&line) {

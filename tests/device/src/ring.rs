@@ -68,7 +68,8 @@ impl Chain {
         self.defect
     }
 
-    fn new(head: u16) -> Self {
+    /// A chain of nothing.
+    pub(crate) fn new(head: u16) -> Self {
         Self {
             head,
             readable: Vec::new(),

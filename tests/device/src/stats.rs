@@ -40,6 +40,11 @@ pub struct Stats {
     pub storm_events: u64,
     /// Times that a driver stopped the device, reset it, or went away.
     pub resets: u64,
+    /// Times that an interrupt was disabled which was not enabled. That is no violation, but there
+    /// are devices that refuse it.
+    pub none_again: u64,
+    /// Lines that were armed when the driver stopped the device. That disarms them too.
+    pub left_armed: u64,
     /// Commands that the driver never got back, because it reset the device.
     pub dropped: u64,
     violations: BTreeMap<Violation, u64>,
@@ -84,7 +89,8 @@ impl fmt::Display for Stats {
         write!(
             f,
             "requests={} replies={} notifications={} interrupts={} changes={} events={} \
-             merged={} held={} forgotten={} bad-events={} storm-events={} resets={} dropped={} violations={}",
+             merged={} held={} forgotten={} bad-events={} storm-events={} none-again={} \
+             left-armed={} resets={} dropped={} violations={}",
             self.requests,
             self.replies,
             self.notifications,
@@ -96,6 +102,8 @@ impl fmt::Display for Stats {
             self.forgotten,
             self.bad_events,
             self.storm_events,
+            self.none_again,
+            self.left_armed,
             self.resets,
             self.dropped,
             self.violations(),

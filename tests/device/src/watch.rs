@@ -11,7 +11,7 @@ use std::sync::{
     Arc, //
 };
 
-use gpio_virtio_logic::rfc::Level;
+use gpio_virtio_logic::line::Level;
 
 /// The way to one client.
 #[derive(Clone, Debug)]

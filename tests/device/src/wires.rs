@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use gpio_virtio_logic::rfc::Level;
+use gpio_virtio_logic::line::Level;
 
 use crate::lines::opposite;
 

@@ -166,7 +166,7 @@ fn many_changes(event_idx: bool) {
     let changes = 5000;
     let device = rig.device.clone();
     let changer = std::thread::spawn(move || {
-        use gpio_virtio_logic::rfc::Level;
+        use gpio_virtio_logic::line::Level;
         for change in 0..changes {
             let line = u16::try_from(change % 8).unwrap();
             let level = Level::from((change / 8) % 2 == 0);

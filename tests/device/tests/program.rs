@@ -92,6 +92,16 @@ fn the_size_of_the_configuration_is_printed() {
 }
 
 #[test]
+fn a_standard_device_has_its_names_elsewhere() {
+    let name = format!("0={}", "x".repeat(1000));
+    let output = Command::new(env!("CARGO_BIN_EXE_vhost-gpio"))
+        .args(["--protocol", "standard", "--lines", "8", "--name", &name])
+        .args(["--no-irq", "--invalid", "late:5", "--print-config-size"])
+        .output();
+    assert_eq!(text(&output.unwrap()), (true, "8\n".into(), "".into()));
+}
+
+#[test]
 fn wrong_arguments_are_refused() {
     for args in [
         &["--lines", "0"] as &[&str],
@@ -106,6 +116,9 @@ fn wrong_arguments_are_refused() {
         ],
         &["--lines", "2", "--fault", "nonsense"],
         &["--lines", "2", "--fault", "storm"],
+        &["--lines", "2", "--fault", "bad-status"],
+        &["--lines", "2", "--no-irq"],
+        &["--lines", "2", "--invalid", "never"],
     ] {
         let (ok, out, error) = size(args);
         assert!(!ok && out.is_empty() && !error.is_empty(), "{args:?}");

@@ -25,7 +25,7 @@ use std::{
     thread, //
 };
 
-use gpio_virtio_logic::rfc::Direction;
+use gpio_virtio_logic::line::Direction;
 
 use super::command::{
     self,
@@ -156,8 +156,9 @@ fn run(command: Command, watcher: &Watcher, device: &Device) -> Result<String, S
         Command::Get(line) => {
             let (line, name) = device.line(line).map_err(say)?;
             let direction = match line.direction {
-                Direction::Input => "in",
-                Direction::Output => "out",
+                Some(Direction::Input) => "in",
+                Some(Direction::Output) => "out",
+                None => "none",
             };
             let level = u32::from(line.level());
             return Ok(format!("{direction} {level} {name}").trim_end().to_string());
@@ -176,7 +177,7 @@ fn run(command: Command, watcher: &Watcher, device: &Device) -> Result<String, S
             let size = device.configure(lines, config).map_err(say)?;
             return Ok(format!("config-size={size}"));
         }
-        Command::Fault(fault) => device.fault(fault),
+        Command::Fault(fault) => device.fault(fault).map_err(say)?,
         Command::Stats => return Ok(device.stats()),
         Command::ResetStats => device.reset_stats(),
         Command::Sync(word) => {

@@ -4,7 +4,7 @@
 
 use std::num::NonZeroU32;
 
-use gpio_virtio_logic::rfc::Level;
+use gpio_virtio_logic::line::Level;
 use thiserror::Error;
 
 use super::words;

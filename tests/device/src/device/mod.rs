@@ -18,6 +18,7 @@ use std::{
         MutexGuard,
         PoisonError, //
     },
+    thread,
     time::Instant, //
 };
 
@@ -31,16 +32,24 @@ use crate::{
         window,
         Configuration, //
     },
-    faults::Faults,
+    faults::{
+        Faults,
+        Plan, //
+    },
+    forgery::Forgeries,
     lines::{
         opposite,
         Lines, //
     },
     outbox::Outbox,
     protocol::{
+        size,
         Bench,
         Drive,
-        Protocol, //
+        News,
+        Protocol,
+        Return,
+        When, //
     },
     ring::{
         Chain,
@@ -60,11 +69,13 @@ const BATCH: usize = 1024;
 /// So many toggles of bursts are made at most before others get the lock.
 const PORTION: usize = 64;
 
-/// A command's answer on its way back.
+/// A command's answer, or a buffer for events without one, on its way back.
 struct Parcel {
+    queue: usize,
     chain: Chain,
     bytes: Vec<u8>,
     claim: u32,
+    news: News,
 }
 
 /// A device.
@@ -102,14 +113,14 @@ impl Device {
         Self {
             core: Mutex::new(Core {
                 space: protocol.config_space(&config),
-                lines: Lines::new(config.lines),
+                lines: Lines::new(config.lines, protocol.first_direction()),
+                faults: Faults::new(Forgeries::new(protocol.forgeries())),
                 protocol,
                 config,
                 running: false,
                 memory: None,
                 rings: Vec::new(),
                 fresh: HashSet::new(),
-                faults: Faults::default(),
                 outbox: Outbox::default(),
                 parcels: 0,
                 armed: None,
@@ -152,6 +163,8 @@ impl Device {
             core = match core.armed {
                 Some(at) if at <= now => {
                     drop(core);
+                    // Who waits for the lock would not get it before us.
+                    thread::yield_now();
                     self.lock()
                 }
                 Some(at) => {
@@ -266,8 +279,10 @@ impl Core {
     }
 
     fn stop(&mut self) {
+        let queue = self.protocol.command_queue();
         let dropped = self.outbox.clear();
-        self.stats.dropped += u64::try_from(dropped).unwrap_or_default();
+        let dropped = dropped.iter().filter(|parcel| parcel.queue == queue);
+        self.stats.dropped += u64::try_from(dropped.count()).unwrap_or_default();
         self.protocol.stop(&mut self.stats);
         for ring in &mut self.rings {
             ring.forget();
@@ -355,10 +370,16 @@ impl Core {
     /// Runs one command.
     fn command(&mut self, chain: Chain) {
         self.stats.requests += 1;
+        if self.protocol.orders_buffers() {
+            // Those that were there before it.
+            self.send_events();
+        }
+
         let plan = self.faults.plan();
         let mut driven = Vec::new();
         let bench = Bench {
             lines: &mut self.lines,
+            config: &self.config,
             stats: &mut self.stats,
             faults: &self.faults,
             driven: &mut driven,
@@ -378,31 +399,79 @@ impl Core {
             // The other end may have had another level meanwhile.
             self.carry(line, level);
         }
-        if self.protocol.owed() > 0 {
+        if self.protocol.may_report() {
             self.send_events();
         }
 
+        let back = answer.buffer.take();
         let claim = match plan.mutation {
             Some(mutation) => self.protocol.spoil(&mut answer, mutation),
-            None => u32::try_from(answer.bytes.len()).unwrap_or_default(),
+            None => size(&answer.bytes),
         };
-        let parcel = Parcel {
+        if plan.hides_result() {
+            self.protocol.hidden(answer.news);
+        }
+        let reply = Parcel {
+            queue: self.protocol.command_queue(),
             chain,
             bytes: answer.bytes,
             claim,
+            // By one that is spoilt it gets to know nothing.
+            news: match plan.swallow || !plan.hides_result() {
+                true => answer.news,
+                false => News::Nothing,
+            },
         };
+        match back {
+            None => self.send_off(reply, answer.line, &plan),
+            Some(back) => self.send_off_both(reply, back, answer.line, &plan),
+        }
+    }
+
+    /// Has an answer about a line find its way back, and a buffer that goes back with it.
+    fn send_off_both(&mut self, reply: Parcel, back: Return, line: u16, plan: &Plan) {
+        let buffer = Parcel {
+            queue: self.protocol.event_queue(),
+            chain: back.chain,
+            claim: size(&back.bytes),
+            bytes: back.bytes,
+            news: back.news,
+        };
+        match back.when {
+            When::Before => {
+                self.deliver(buffer);
+                self.send_off(reply, line, plan);
+            }
+            // As it is about the same line, it stays behind.
+            When::After => {
+                self.send_off(reply, line, plan);
+                self.send_off(buffer, line, plan);
+            }
+            When::Late(delay) => {
+                self.outbox.delay(buffer, None, Instant::now() + delay);
+                self.send_off(reply, line, plan);
+            }
+        }
+    }
+
+    /// Has an answer about a line find its way back.
+    ///
+    /// One that is swallowed holds up no others.
+    fn send_off(&mut self, parcel: Parcel, line: u16, plan: &Plan) {
+        let now = Instant::now();
+        let key = self.protocol.keeps_order().then_some(line);
+        let is_held_up = key.is_some_and(|key| self.outbox.delayed_until(key).is_some());
+        let is_shuffling = key.is_some_and(|key| self.outbox.is_shuffling(key));
 
         if plan.swallow {
             self.outbox.swallow(parcel);
-        } else if let Some(delay) = plan.delay {
-            self.outbox.delay(parcel, Instant::now() + delay);
-        } else if plan.shuffle {
+        } else if plan.delay.is_some() || is_held_up {
+            let delay = plan.delay.unwrap_or_default();
+            self.outbox.delay(parcel, key, now + delay);
+        } else if plan.shuffle || is_shuffling {
             self.parcels = self.parcels.wrapping_add(1);
-            let key = match self.protocol.keeps_order() {
-                true => answer.line,
-                false => self.parcels,
-            };
-            for parcel in self.outbox.shuffle(parcel, key, Instant::now()) {
+            let key = key.unwrap_or(self.parcels);
+            for parcel in self.outbox.shuffle(parcel, key, now) {
                 self.deliver(parcel);
             }
         } else {
@@ -410,15 +479,35 @@ impl Core {
         }
     }
 
-    /// Gives a command back to the driver.
+    /// Gives a chain back to the driver.
     fn deliver(&mut self, parcel: Parcel) {
-        let queue = self.protocol.command_queue();
-        let Some(ring) = self.rings.get_mut(queue) else {
+        if matches!(parcel.news, News::Interrupt { .. }) && self.protocol.orders_buffers() {
+            // Those that were there before the driver can know.
+            self.send_events();
+        }
+        let is_buffer = parcel.queue == self.protocol.event_queue();
+        if is_buffer {
+            // What went back before it is to be seen before it.
+            let queue = self.protocol.command_queue();
+            self.signal(queue);
+        }
+        let Some(ring) = self.rings.get_mut(parcel.queue) else {
             return;
         };
-        match ring.complete(&parcel.chain, &parcel.bytes, parcel.claim) {
-            Ok(true) => self.stats.replies += 1,
-            Ok(false) => self.stats.dropped += 1,
+        let result = ring.complete(&parcel.chain, &parcel.bytes, parcel.claim);
+
+        if is_buffer {
+            self.signal(parcel.queue);
+        } else {
+            match result {
+                Ok(true) => self.stats.replies += 1,
+                Ok(false) => self.stats.dropped += 1,
+                Err(_) => {}
+            }
+        }
+        match result {
+            Ok(true) => self.protocol.delivered(parcel.news),
+            Ok(false) => {}
             Err(violation) => self.stats.violation(violation),
         }
     }

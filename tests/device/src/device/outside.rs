@@ -7,10 +7,7 @@ use std::{
     time::Instant, //
 };
 
-use gpio_virtio_logic::rfc::{
-    Direction,
-    Level, //
-};
+use gpio_virtio_logic::line::Level;
 use thiserror::Error;
 
 use super::Device;
@@ -19,7 +16,10 @@ use crate::{
         ConfigError,
         Configuration, //
     },
-    faults::Fault,
+    faults::{
+        Fault,
+        FaultError, //
+    },
     irq::IrqType,
     lines::Line,
     ring::Ring,
@@ -99,7 +99,7 @@ impl Device {
             return Err(LineError::Itself(from));
         }
         core.wires.add(from, wire);
-        if state.direction == Direction::Output {
+        if state.is_output() {
             core.carry(from, state.output);
         }
         Ok(())
@@ -138,9 +138,12 @@ impl Device {
         Ok(core.space.len())
     }
 
-    /// Puts a fault in force.
-    pub fn fault(&self, fault: Fault) {
+    /// Puts a fault in force, if there can be such a one.
+    pub fn fault(&self, fault: Fault) -> Result<(), FaultError> {
         let mut core = self.lock();
+        if let Fault::Spoil(mutation, _) = fault {
+            core.protocol.check_mutation(mutation)?;
+        }
         core.faults.set(fault);
         match fault {
             Fault::OutOfOrder(Some(seed)) => core.outbox.seed(seed),
@@ -154,6 +157,7 @@ impl Device {
             Fault::Storm(_) if core.running => core.send_events(),
             _ => {}
         }
+        Ok(())
     }
 
     /// All counters.

@@ -2,7 +2,7 @@
 
 //! What comes from outside, and how the driver is told about it.
 
-use gpio_virtio_logic::rfc::Level;
+use gpio_virtio_logic::line::Level;
 
 use super::{
     outside::LineError,
@@ -11,6 +11,10 @@ use super::{
 };
 use crate::{
     lines::Line,
+    protocol::{
+        size,
+        Return, //
+    },
     ring::{
         Chain,
         Ring, //
@@ -57,27 +61,29 @@ impl Core {
 
     /// Sends what is owed.
     fn send_owed(&mut self) {
-        while let (Some(line), Some(_)) = (self.protocol.next_event(), self.protocol.buffer()) {
+        while let Some(line) = self.protocol.next_event(&self.lines) {
             // Lines do not go away while a driver is there.
             let Some(state) = self.lines.get(line) else {
-                self.protocol.event_sent();
+                self.protocol.event_sent(line, &mut self.stats);
                 self.stats.forget_change();
                 continue;
             };
             let event = self.protocol.event(line, state.level());
-            self.send_bad_one(&event);
-            if !self.send(&event, size(&event)) {
+            self.send_bad_one(line, &event);
+            if self.protocol.buffer(line).is_none() {
+                continue;
+            }
+            if !self.send(line, &event, size(&event)) {
                 return;
             }
-            self.protocol.event_sent();
+            self.protocol.event_sent(line, &mut self.stats);
             self.stats.events += 1;
         }
     }
 
-    /// Sends a malformed event before a real one, if that is asked for and does not take the last
-    /// buffer.
-    fn send_bad_one(&mut self, event: &[u8]) {
-        if self.protocol.buffers() < 2 {
+    /// Sends a malformed event before a real one, if that is asked for and can be.
+    fn send_bad_one(&mut self, line: u16, event: &[u8]) {
+        if !self.protocol.can_forge(line) {
             return;
         }
         let Some(forgery) = self.faults.bad_event() else {
@@ -86,7 +92,8 @@ impl Core {
         let mut event = event.to_vec();
         let lines = self.lines.count();
         let claim = self.protocol.spoil_event(&mut event, forgery, lines);
-        if self.send(&event, claim) {
+        if self.send(line, &event, claim) {
+            self.protocol.forged(line);
             self.stats.bad_events += 1;
         }
     }
@@ -94,42 +101,45 @@ impl Core {
     /// Fills the buffers that are left with a storm, if there is one.
     fn send_storm(&mut self) {
         for _ in 0..BATCH {
-            if self.protocol.buffer().is_none() {
+            if self.protocol.buffer_from(0).is_none() {
                 return;
             }
             let lines = self.lines.count();
             let Some(gust) = self.faults.gust(lines) else {
                 return;
             };
-            let mut event = self.protocol.event(gust.line, gust.level);
+            let Some(line) = self.protocol.buffer_from(gust.line) else {
+                return;
+            };
+            let mut event = self.protocol.event(line, gust.level);
             let claim = match gust.forgery {
                 Some(forgery) => self.protocol.spoil_event(&mut event, forgery, lines),
                 None => size(&event),
             };
-            if !self.send(&event, claim) {
+            if !self.send(line, &event, claim) {
                 return;
             }
             self.stats.storm_events += 1;
         }
     }
 
-    /// Puts an event into a buffer, of which it is said to fill so many bytes, and tells whether it
-    /// was sent.
-    fn send(&mut self, event: &[u8], claim: u32) -> bool {
+    /// Puts an event of a line into a buffer, of which it is said to fill so many bytes, and tells
+    /// whether it was sent.
+    fn send(&mut self, line: u16, event: &[u8], claim: u32) -> bool {
         let queue = self.protocol.event_queue();
         let Some(ring) = self.rings.get_mut(queue) else {
             return false;
         };
-        while let Some(buffer) = self.protocol.buffer() {
+        while let Some(buffer) = self.protocol.buffer(line) {
             match ring.complete(buffer, event, claim) {
                 Ok(true) => {
-                    self.protocol.drop_buffer();
+                    self.protocol.drop_buffer(line);
                     return true;
                 }
                 Ok(false) => return false,
                 // The next one may be better.
                 Err(violation) => {
-                    self.protocol.drop_buffer();
+                    self.protocol.drop_buffer(line);
                     self.stats.violation(violation);
                 }
             }
@@ -139,17 +149,15 @@ impl Core {
 
     /// Takes one buffer for events, or gives it back at once.
     fn take_buffer(&mut self, chain: Chain) {
-        if let Err(chain) = self.protocol.take_buffer(chain, &mut self.stats) {
+        let lines = self.lines.count();
+        let back = self.protocol.take_buffer(chain, lines, &mut self.stats);
+        if let Some(Return { chain, bytes, .. }) = back {
             let queue = self.protocol.event_queue();
             let ring = self.rings.get_mut(queue);
-            if let Some(Err(violation)) = ring.map(|ring| ring.complete(&chain, &[], 0)) {
+            let result = ring.map(|ring| ring.complete(&chain, &bytes, size(&bytes)));
+            if let Some(Err(violation)) = result {
                 self.stats.violation(violation);
             }
         }
     }
-}
-
-/// The number of bytes as descriptors count.
-fn size(bytes: &[u8]) -> u32 {
-    u32::try_from(bytes.len()).unwrap_or_default()
 }

@@ -3,12 +3,19 @@
 //! What differs between the protocols: one file each.
 
 pub mod rfc;
+pub mod standard;
 
-use gpio_virtio_logic::rfc::Level;
+use std::time::Duration;
+
+use gpio_virtio_logic::line::{
+    Direction,
+    Level, //
+};
 
 use crate::{
     config::Configuration,
     faults::{
+        FaultError,
         Faults,
         Mutation, //
     },
@@ -23,6 +30,8 @@ use crate::{
 pub struct Bench<'a> {
     /// The lines.
     pub lines: &'a mut Lines,
+    /// What the device says about itself.
+    pub config: &'a Configuration,
     /// Where rules that the driver breaks are counted.
     pub stats: &'a mut Stats,
     /// What the device is told to do wrong.
@@ -43,12 +52,60 @@ pub struct Drive {
 }
 
 /// What goes back in a chain.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Answer {
     /// The bytes; none for a chain that could not be understood.
     pub bytes: Vec<u8>,
     /// The line that it is about.
     pub line: u16,
+    /// What the driver knows when it has got it.
+    pub news: News,
+    /// A buffer for events that goes back because of the command.
+    pub buffer: Option<Return>,
+}
+
+/// What the driver knows once it has got a chain back, for the protocol to remember.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum News {
+    /// Nothing that matters.
+    #[default]
+    Nothing,
+    /// The interrupt of a line was enabled or disabled.
+    Interrupt {
+        /// The line.
+        line: u16,
+        /// Whether it is enabled.
+        enabled: bool,
+        /// Which of the commands about that it was, counted from 1.
+        turn: u32,
+    },
+    /// A buffer of this line is the driver's again.
+    Buffer(u16),
+}
+
+/// A buffer for events that goes back without an event.
+#[derive(Debug)]
+pub struct Return {
+    /// The buffer.
+    pub chain: Chain,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+    /// When that is.
+    pub when: When,
+    /// What the driver knows then.
+    pub news: News,
+}
+
+/// When a buffer goes back, seen from the answer to the command because of which it does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum When {
+    /// Before it.
+    Before,
+    /// Right after it.
+    #[default]
+    After,
+    /// That long after the command came, whether the answer is late or not.
+    Late(Duration),
 }
 
 /// A protocol, and what a device that speaks it has to remember.
@@ -65,6 +122,20 @@ pub trait Protocol: Send {
     /// Whether answers about one line have to keep their order.
     fn keeps_order(&self) -> bool;
 
+    /// Whether it matters if a buffer for events was there before a command, or before its answer.
+    fn orders_buffers(&self) -> bool {
+        false
+    }
+
+    /// The direction that lines have before the driver sets it.
+    fn first_direction(&self) -> Option<Direction>;
+
+    /// What can be wrong with an event.
+    fn forgeries(&self) -> &'static [Forgery];
+
+    /// Whether a reply can be spoilt in this way.
+    fn check_mutation(&self, mutation: Mutation) -> Result<(), FaultError>;
+
     /// The configuration space.
     fn config_space(&self, config: &Configuration) -> Vec<u8>;
 
@@ -80,17 +151,29 @@ pub trait Protocol: Send {
     /// Spoils an answer, and returns how many bytes to say that it has.
     fn spoil(&self, answer: &mut Answer, mutation: Mutation) -> u32;
 
-    /// Takes a buffer for events, or gives it back because it is none.
-    fn take_buffer(&mut self, chain: Chain, stats: &mut Stats) -> Result<(), Chain>;
+    /// The driver has got a chain back.
+    fn delivered(&mut self, _news: News) {}
 
-    /// How many of them there are.
-    fn buffers(&self) -> usize;
+    /// The driver does not get to know this by an answer, or only later.
+    fn hidden(&mut self, _news: News) {}
 
-    /// The buffer for the next event.
-    fn buffer(&self) -> Option<&Chain>;
+    /// Takes a buffer for events of a device with so many lines, or gives it back at once.
+    fn take_buffer(&mut self, chain: Chain, lines: u16, stats: &mut Stats) -> Option<Return>;
+
+    /// The buffer for the next event of a line.
+    fn buffer(&self, line: u16) -> Option<&Chain>;
 
     /// That buffer is the driver's again.
-    fn drop_buffer(&mut self);
+    fn drop_buffer(&mut self, line: u16);
+
+    /// The first line from this one on that there is a buffer for.
+    fn buffer_from(&self, line: u16) -> Option<u16>;
+
+    /// Whether a malformed event can come before the one of this line.
+    fn can_forge(&self, line: u16) -> bool;
+
+    /// One has.
+    fn forged(&mut self, _line: u16) {}
 
     /// What a line is armed for, if the driver can say that.
     fn armed(&self, line: u16) -> Option<IrqType>;
@@ -101,11 +184,14 @@ pub trait Protocol: Send {
     /// How many changes wait to be reported.
     fn owed(&self) -> usize;
 
-    /// The line that is next to be reported.
-    fn next_event(&self) -> Option<u16>;
+    /// Whether there may be something to report if there is a buffer.
+    fn may_report(&self) -> bool;
+
+    /// The line that is next to be reported and has a buffer.
+    fn next_event(&mut self, lines: &Lines) -> Option<u16>;
 
     /// That line was reported.
-    fn event_sent(&mut self);
+    fn event_sent(&mut self, line: u16, stats: &mut Stats);
 
     /// There is no buffer for those that are left: returns how many wait from now on.
     fn hold_events(&mut self) -> usize;
@@ -116,4 +202,9 @@ pub trait Protocol: Send {
     /// Spoils an event of a device with so many lines, and returns how many bytes to say that it
     /// has.
     fn spoil_event(&self, event: &mut Vec<u8>, forgery: Forgery, lines: u16) -> u32;
+}
+
+/// The number of bytes as descriptors count.
+pub(crate) fn size(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or_default()
 }

@@ -17,33 +17,48 @@
 
 use std::collections::VecDeque;
 
-use gpio_virtio_logic::rfc::{
-    config,
-    Direction,
-    Kind,
-    Level,
-    Message,
-    COMMAND_QUEUE,
-    EVENT_QUEUE,
-    MESSAGE_SIZE, //
+use gpio_virtio_logic::{
+    line::{
+        Direction,
+        Level, //
+    },
+    rfc::{
+        self,
+        config,
+        Kind,
+        Message,
+        COMMAND_QUEUE,
+        EVENT_QUEUE,
+        MESSAGE_SIZE, //
+    },
 };
 
 use super::{
+    size,
     Answer,
     Bench,
     Drive,
-    Protocol, //
+    News,
+    Protocol,
+    Return,
+    When, //
 };
 use crate::{
     config::Configuration,
     events::Events,
-    faults::Mutation,
+    faults::{
+        FaultError,
+        Mutation, //
+    },
     forgery::Forgery,
     irq::{
         self,
         IrqType, //
     },
-    lines::Line,
+    lines::{
+        Line,
+        Lines, //
+    },
     ring::Chain,
     stats::Stats,
     violation::Violation, //
@@ -93,9 +108,7 @@ impl Rfc {
         }
         match IrqType::from_wire(message.value) {
             None => Err(EINVAL),
-            Some(irq_type) if irq_type != IrqType::None && line.direction == Direction::Output => {
-                Err(EINVAL)
-            }
+            Some(irq_type) if irq_type != IrqType::None && line.is_output() => Err(EINVAL),
             Some(irq_type) => {
                 self.events
                     .arm(message.line, irq_type, line.level(), bench.stats);
@@ -152,11 +165,14 @@ impl Rfc {
                 });
                 Ok(0)
             }
-            Kind::GetDirection => Ok(line.direction.into()),
+            Kind::GetDirection => Ok(rfc::direction_to_wire(match line.is_output() {
+                true => Direction::Output,
+                false => Direction::Input,
+            })),
             Kind::GetValue => Ok(line.level().into()),
             Kind::SetValue => {
                 let changed = bench.lines.set(message.line, level);
-                if line.direction == Direction::Output {
+                if line.is_output() {
                     bench.driven.push(Drive {
                         line: message.line,
                         level,
@@ -215,11 +231,6 @@ fn message(chain: &Chain) -> Result<Message, Violation> {
     }
 }
 
-/// The number of bytes as descriptors count.
-fn size(bytes: &[u8]) -> u32 {
-    u32::try_from(bytes.len()).unwrap_or_default()
-}
-
 impl Protocol for Rfc {
     fn command_queue(&self) -> usize {
         usize::from(COMMAND_QUEUE)
@@ -235,6 +246,21 @@ impl Protocol for Rfc {
 
     fn keeps_order(&self) -> bool {
         false
+    }
+
+    fn first_direction(&self) -> Option<Direction> {
+        Some(Direction::Input)
+    }
+
+    fn forgeries(&self) -> &'static [Forgery] {
+        Forgery::OF_MESSAGES
+    }
+
+    fn check_mutation(&self, mutation: Mutation) -> Result<(), FaultError> {
+        match mutation {
+            Mutation::BadStatus => Err(FaultError::NoSuchField("status")),
+            _ => Ok(()),
+        }
     }
 
     fn config_space(&self, config: &Configuration) -> Vec<u8> {
@@ -286,8 +312,9 @@ impl Protocol for Rfc {
             Ok(message) => {
                 let result = self.dispatch(message, refusal, bench);
                 Answer {
-                    bytes: message.reply(result).to_bytes().to_vec(),
+                    bytes: rfc::reply(message, result).to_bytes().to_vec(),
                     line: message.line,
+                    ..Answer::default()
                 }
             }
             Err(violation) => {
@@ -317,14 +344,14 @@ impl Protocol for Rfc {
             Mutation::BadLine => reply.line = reply.line.wrapping_add(1),
             Mutation::BadValue => reply.value = 0x7fff_ffff,
             Mutation::BadErrno => reply.value = 1000u32.wrapping_neg(),
-            // Was refused already.
-            Mutation::Errno(_) => {}
+            // The one was refused already, the other is not for us.
+            Mutation::Errno(_) | Mutation::BadStatus => {}
         }
         answer.bytes = reply.to_bytes().to_vec();
         size(&answer.bytes)
     }
 
-    fn take_buffer(&mut self, chain: Chain, stats: &mut Stats) -> Result<(), Chain> {
+    fn take_buffer(&mut self, chain: Chain, _lines: u16, stats: &mut Stats) -> Option<Return> {
         let violation = if chain.defect().is_some() {
             chain.defect()
         } else if chain.readable_size() != 0 {
@@ -338,25 +365,35 @@ impl Protocol for Rfc {
         match violation {
             Some(violation) => {
                 stats.violation(violation);
-                Err(chain)
+                Some(Return {
+                    chain,
+                    bytes: Vec::new(),
+                    when: When::Before,
+                    news: News::Nothing,
+                })
             }
             None => {
                 self.buffers.push_back(chain);
-                Ok(())
+                None
             }
         }
     }
 
-    fn buffers(&self) -> usize {
-        self.buffers.len()
-    }
-
-    fn buffer(&self) -> Option<&Chain> {
+    fn buffer(&self, _line: u16) -> Option<&Chain> {
         self.buffers.front()
     }
 
-    fn drop_buffer(&mut self) {
+    fn drop_buffer(&mut self, _line: u16) {
         self.buffers.pop_front();
+    }
+
+    fn buffer_from(&self, line: u16) -> Option<u16> {
+        (!self.buffers.is_empty()).then_some(line)
+    }
+
+    fn can_forge(&self, _line: u16) -> bool {
+        // The last buffer is for what is true.
+        self.buffers.len() > 1
     }
 
     fn armed(&self, line: u16) -> Option<IrqType> {
@@ -371,11 +408,15 @@ impl Protocol for Rfc {
         self.events.owed()
     }
 
-    fn next_event(&self) -> Option<u16> {
-        self.events.next()
+    fn may_report(&self) -> bool {
+        self.events.owed() > 0
     }
 
-    fn event_sent(&mut self) {
+    fn next_event(&mut self, _lines: &Lines) -> Option<u16> {
+        self.events.next().filter(|_| !self.buffers.is_empty())
+    }
+
+    fn event_sent(&mut self, _line: u16, _stats: &mut Stats) {
         self.events.sent();
     }
 
@@ -411,6 +452,8 @@ impl Protocol for Rfc {
             Forgery::BadType => message.kind ^= 0x0fff,
             Forgery::BadLine => message.line = lines,
             Forgery::BadLevel => message.value = 2,
+            // There are none of these here.
+            Forgery::BadStatus | Forgery::Invalid => {}
         }
         *event = message.to_bytes().to_vec();
         size(event)

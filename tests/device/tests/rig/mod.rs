@@ -35,9 +35,17 @@ use vhost_gpio::{
     config::Configuration,
     control::serve as serve_control,
     device::Device,
-    protocol::rfc::{
-        Rfc,
-        F_IRQ_TYPE, //
+    protocol::{
+        rfc::{
+            Rfc,
+            F_IRQ_TYPE, //
+        },
+        standard::{
+            Standard,
+            IRQ, //
+        },
+        Protocol,
+        When, //
     },
     serve::{
         serve,
@@ -65,14 +73,16 @@ pub const MEMORY: u64 = 1 << 20;
 /// Where the rings are; the rest of the memory is for buffers.
 const RINGS: u64 = 0x1_0000;
 
-/// Number of the queue with events.
+/// Number of the queue with events, in the RFC's protocol; in the standard's, of the other one.
 pub const EVENTS: usize = 0;
-/// Number of the queue with commands.
+/// Number of the queue with commands, in the RFC's protocol; in the standard's, of the other one.
 pub const COMMANDS: usize = 1;
 
 /// The device's side.
 pub struct Rig {
     pub device: Arc<Device>,
+    /// Numbers of the queues with commands and with events.
+    queues: [usize; 2],
     folder: TempDir,
     _sockets: [Socket; 2],
 }
@@ -94,11 +104,26 @@ impl Rig {
         Self::with_protocol(Rfc::new(true), config)
     }
 
+    /// A standard device, with interrupts.
+    pub fn standard(lines: u16) -> Self {
+        Self::standard_with(lines, When::Before)
+    }
+
+    /// A standard device that gives the buffers of disabled interrupts back in this way.
+    pub fn standard_with(lines: u16, invalid: When) -> Self {
+        let config = Configuration {
+            lines,
+            ..Configuration::default()
+        };
+        Self::with_protocol(Standard::new(true, invalid), config)
+    }
+
     pub fn with_config(config: Configuration) -> Self {
         Self::with_protocol(Rfc::new(false), config)
     }
 
-    fn with_protocol(protocol: Rfc, config: Configuration) -> Self {
+    pub fn with_protocol(protocol: impl Protocol + 'static, config: Configuration) -> Self {
+        let queues = [protocol.command_queue(), protocol.event_queue()];
         let folder = tempfile::tempdir().unwrap();
         let device = Arc::new(Device::new(Box::new(protocol), config));
         let front = Socket::new(&folder.path().join("vhost")).unwrap();
@@ -113,6 +138,7 @@ impl Rig {
 
         Self {
             device,
+            queues,
             folder,
             _sockets: [front, control],
         }
@@ -151,8 +177,9 @@ impl Rig {
             frontend,
             memory,
             queues: Vec::new(),
+            numbers: self.queues,
             offered,
-            accept: F_IRQ_TYPE,
+            accept: F_IRQ_TYPE | IRQ,
         }
     }
 
@@ -175,6 +202,8 @@ pub struct Front {
     pub frontend: Frontend,
     pub memory: GuestMemoryMmap,
     pub queues: Vec<Queue>,
+    /// Numbers of the queues with commands and with events.
+    numbers: [usize; 2],
     pub offered: u64,
     /// Of the device's own features, those that are accepted if they are offered.
     pub accept: u64,
@@ -258,11 +287,11 @@ impl Front {
     }
 
     pub fn commands(&mut self) -> &mut Queue {
-        &mut self.queues[COMMANDS]
+        &mut self.queues[self.numbers[0]]
     }
 
     pub fn events(&mut self) -> &mut Queue {
-        &mut self.queues[EVENTS]
+        &mut self.queues[self.numbers[1]]
     }
 
     /// Sends a command as bytes, and returns what comes back.
@@ -272,6 +301,24 @@ impl Front {
         queue.kick();
         let used = queue.wait();
         (used.written, used.bytes.try_into().unwrap())
+    }
+
+    /// Sends a standard command by its fields, and returns the status and the value.
+    pub fn request(&mut self, kind: u16, line: u16, value: u32) -> (u8, u8) {
+        let queue = self.commands();
+        queue.add(&message(kind, line, value), 2);
+        queue.kick();
+        let used = queue.wait();
+        assert_eq!(used.written, 2);
+        (used.bytes[0], used.bytes[1])
+    }
+
+    /// Queues the buffer of a line's interrupt.
+    pub fn unmask(&mut self, line: u16) -> u16 {
+        let queue = self.events();
+        let head = queue.add(&line.to_le_bytes(), 1);
+        queue.kick();
+        head
     }
 
     /// Sends a command by its fields, and returns the fields of the reply.
