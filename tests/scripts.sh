@@ -37,7 +37,7 @@ runs() {
 
 test_every_script_has_help() {
 	local script
-	for script in "$CHECKOUT"/scripts/{lab,kernel,in-lab,guest,demo,test,check-style,integrate,build-module,build-device}; do
+	for script in "$CHECKOUT"/scripts/{lab,kernel,in-lab,guest,demo,test,check-style,integrate,build-module,build-device,build-peer}; do
 		runs "$script" --help
 		expect_eq "$rc" 0 "status of $script --help"
 		[[ $out == *Usage:* ]] || fail "$script --help does not say how to use it"
@@ -134,8 +134,10 @@ test_a_devicetree_and_the_devices_have_to_fit() {
 test_wrong_calls_are_told_so() {
 	local args
 	for args in "--device nonsense -- true" "--device rfc,lines=0 -- true" "--device rfc,lines=99999 -- true" \
-		"--device rfc,bogus=1 -- true" "--kernel fast -- true" "--timeout soon -- true" "--frobnicate -- true" \
+		"--device rfc,bogus=1 -- true" "--kernel fast -- true" "--driver ada -- true" "--timeout soon -- true" "--frobnicate -- true" \
 		"--kernel uml --device rfc,vq-size=8 -- true" "--kernel uml --device rfc,lines=8,config_size=64 -- true" \
+		"--device standard,irq-type -- true" "--device standard,via=serial -- true" "--device rfc,via=gpio -- true" \
+		"--device standard,vq-size=8 -- true" "--kernel uml --device standard,via=generic -- true" \
 		"--dts $CHECKOUT/tests/guest/keys.dts -- true" "--kernel uml --dts /nowhere -- true"; do
 		# shellcheck disable=SC2086 # words
 		runs "$guest" $args

@@ -13,6 +13,15 @@ die() {
 	exit 125
 }
 
+# The virtio device ID of a protocol.
+virtio_id() { # PROTOCOL
+	case $1 in
+	rfc) echo 30 ;;
+	standard) echo 41 ;;
+	*) die "there is no protocol $1" ;;
+	esac
+}
+
 # Starts device K. Sets $sock and $control, its sockets, and $size, that of its
 # configuration.
 start_device() { # K DEVICE SOCKETS LOG ARGUMENT...

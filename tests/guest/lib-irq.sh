@@ -9,8 +9,10 @@
 CONSUMER=/sys/kernel/debug/gpio-irq-consumer
 [ -e "$CONSUMER/calls" ] || insmod "$GPIO_CONSUMER"
 
-# The labels of the devices, in the order in which they were given.
+# The labels of the devices' chips, in the order in which they were given. The standard's
+# devices have none of their own.
 mapfile -t LABELS < <(sed -n 's/^#guest: --device .*,label=\([^,]*\).*/\1/p' "$0")
+[ "$PROTOCOL" = rfc ] || LABELS=("${DEVICES[@]}")
 
 # consumer FILE K WORDS...: gives a command about a line of device K.
 consumer() {

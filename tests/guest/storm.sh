@@ -94,8 +94,8 @@ weather_the_storm() {
 	ends_at "$k" 0 hard $((before + 2))
 	nudge "$k" 1 1
 	wait_for calls_are "$k" 1 last 1
-	gpioset -t0 -c "$(chip "$k")" 5=1
-	expect_match "$(ctl "$k" get 5)" "^out 1" "line 5"
+	hold "$k" 5=1
+	let_go
 	get "$k" 5
 }
 
