@@ -114,25 +114,19 @@ impl LineNames {
     /// Takes the names for `lines` lines from a block of NUL-terminated strings in line order.
     ///
     /// An empty string, or none, leaves a line without a name. What comes after the last line's
-    /// name, or has no terminator, is not used. `keep` is asked whether to use the name that begins
-    /// at an offset of the block.
-    pub(crate) fn new(
-        block: KVVec<u8>,
-        lines: u16,
-        mut keep: impl FnMut(&[u8], usize) -> bool,
-    ) -> Result<Self> {
+    /// name, or has no terminator, is not used.
+    pub(crate) fn new(block: KVVec<u8>, lines: u16) -> Result<Self> {
         let mut pointers = KVVec::from_elem(ptr::null(), usize::from(lines), GFP_KERNEL)?;
-        let mut start = 0;
+        let mut rest: &[u8] = &block;
 
         for pointer in pointers.iter_mut() {
-            let rest = block.get(start..).unwrap_or(&[]);
             let Ok(name) = CStr::from_bytes_until_nul(rest) else {
                 break;
             };
-            if !name.is_empty() && keep(&block, start) {
+            if !name.is_empty() {
                 *pointer = name.as_char_ptr();
             }
-            start += name.to_bytes_with_nul().len();
+            rest = rest.get(name.to_bytes_with_nul().len()..).unwrap_or(&[]);
         }
 
         Ok(Self {
@@ -305,6 +299,10 @@ impl<'bound, T: Chip> Registration<'bound, T> {
                         // SAFETY: The chip is registered.
                         unsafe { Self::remove(shared, chip) };
                     })?;
+                    // Who has found the domain closed is through with that: it is known to `ops`.
+                    //
+                    // SAFETY: May be called where one may sleep, as here.
+                    unsafe { bindings::synchronize_rcu() };
                     opened(&shared.ops);
                 }
                 Ok::<_, Error>(())

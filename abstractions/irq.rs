@@ -73,8 +73,11 @@ pub(crate) trait InterruptChip: gpio::Chip {
     /// The trigger is not known yet. An error is what the consumer gets.
     fn request_irq(&self, offset: u32) -> Result;
 
-    /// The last consumer has given the line's interrupt back; not called if the chip is being removed.
-    /// Atomic.
+    /// The last consumer has given the line's interrupt back. May sleep.
+    ///
+    /// It was [disabled](Self::disable_irq) and [synced](Self::sync_irq) before. Also called if
+    /// [`request_irq`](Self::request_irq) has succeeded and what came after that has not; not called if
+    /// the chip is being removed.
     fn release_irq(&self, offset: u32);
 
     /// Sets what the line's interrupt fires on. Atomic.
@@ -328,14 +331,16 @@ impl<T: InterruptChip> Callbacks<T> {
 
     /// # Safety
     ///
-    /// As for [`Self::parts`], and [`Self::request_resources`] must have succeeded.
+    /// As for [`Self::in_gate`], and [`Self::request_resources`] must have succeeded.
     unsafe extern "C" fn release_resources(data: *mut bindings::irq_data) {
-        // SAFETY: By the requirement of this function.
-        let (chip, ops, offset) = unsafe { Self::parts(data) };
+        let release = |chip, ops: &T, offset| {
+            ops.release_irq(offset);
+            // SAFETY: The chip is registered, and the line was requested before.
+            unsafe { bindings::gpiochip_relres_irq(chip, offset) };
+        };
 
-        ops.release_irq(offset);
-        // SAFETY: The chip is registered, and the line was requested before.
-        unsafe { bindings::gpiochip_relres_irq(chip, offset) };
+        // SAFETY: By the requirement of this function.
+        unsafe { Self::in_gate(data, release) };
     }
 
     /// # Safety
@@ -360,8 +365,15 @@ impl<T: InterruptChip> Callbacks<T> {
         // SAFETY: By the requirement of this function.
         let (chip, ops, offset) = unsafe { Self::parts(data) };
 
-        // SAFETY: The chip is registered, and the interrupt was requested before.
-        unsafe { bindings::gpiochip_enable_irq(chip, offset) };
+        // gpiolib warns about a line that is no interrupt. This one is, unless it forgot: it keeps that in
+        // a word that it also writes what the device tells of the line's direction into.
+        //
+        // SAFETY: The chip is registered.
+        unsafe {
+            if bindings::gpiochip_line_is_irq(chip, offset) {
+                bindings::gpiochip_enable_irq(chip, offset);
+            }
+        }
         ops.enable_irq(offset);
     }
 
@@ -373,8 +385,12 @@ impl<T: InterruptChip> Callbacks<T> {
         let (chip, ops, offset) = unsafe { Self::parts(data) };
 
         ops.disable_irq(offset);
-        // SAFETY: The chip is registered, and the interrupt was requested before.
-        unsafe { bindings::gpiochip_disable_irq(chip, offset) };
+        // SAFETY: The chip is registered. As in `enable()`.
+        unsafe {
+            if bindings::gpiochip_line_is_irq(chip, offset) {
+                bindings::gpiochip_disable_irq(chip, offset);
+            }
+        }
     }
 
     /// # Safety

@@ -70,7 +70,7 @@ impl Work for Signal {
 fn names(block: &[u8], lines: u16) -> Result<LineNames> {
     let mut copy = KVVec::new();
     copy.extend_from_slice(block, GFP_KERNEL)?;
-    LineNames::new(copy, lines, |_, _| true)
+    LineNames::new(copy, lines)
 }
 
 #[kunit_tests(gpio_virtio_abstractions)]

@@ -65,6 +65,11 @@ fn direction(told: Option<line::Direction>) -> Direction {
     }
 }
 
+/// The number of a line: gpiolib keeps offsets below the number of lines, which has 16 bits.
+pub(crate) const fn line_number(offset: u32) -> u16 {
+    offset as u16
+}
+
 /// What is known then.
 fn known(direction: Direction) -> i8 {
     match direction {
@@ -112,9 +117,7 @@ impl Lines {
     }
 
     fn send_and_wait(&self, command: Command, offset: u32) -> Outcome {
-        // gpiolib keeps offsets below the number of lines, which has 16 bits.
-        let line = u16::try_from(offset).map_err(|_| Failure::Refused(EINVAL))?;
-        self.requests.send_and_wait(command, line)
+        self.requests.send_and_wait(command, line_number(offset))
     }
 
     fn now_is(&self, offset: u32, direction: Direction) {
@@ -131,17 +134,16 @@ impl Lines {
 #[vtable]
 impl Chip for Lines {
     fn request(&self, offset: u32) -> Result {
-        self.run(Command::Request, offset).map(|_| ())
+        self.teller.line_requested(line_number(offset));
+        self.run(Command::Request, offset)
+            .map(|_| ())
+            .inspect_err(|_| {
+                self.interrupts.set_requested(line_number(offset), false);
+            })
     }
 
     fn free(&self, offset: u32) {
-        // The one whose interrupt it is need not have requested the line, and still uses it. CAST: The
-        // number of a line has 16 bits.
-        if self.interrupts.is_claimed(offset as u16) {
-            return;
-        }
-        // Nobody is left to be told of an error; a time-out has a message.
-        let _ = self.run(Command::Free, offset);
+        self.teller.line_freed(line_number(offset));
     }
 
     fn get_direction(&self, offset: u32) -> Result<Direction> {
@@ -158,6 +160,12 @@ impl Chip for Lines {
         }
 
         match self.run(Command::GetDirection, offset)? {
+            // gpiolib warns about an interrupt that is an output.
+            Answer::Direction(Some(line::Direction::Output))
+                if self.interrupts.is_claimed(line_number(offset)) =>
+            {
+                Err(EIO)
+            }
             Answer::Direction(told) => {
                 self.now_is(offset, direction(told));
                 Ok(direction(told))

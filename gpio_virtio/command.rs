@@ -35,10 +35,11 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether it has to reach the device even if the one who gave it is being killed: it undoes
-    /// something, and nobody will come to do so later.
-    pub const fn undoes(self) -> bool {
-        matches!(self, Command::Free | Command::SetIrqType(Trigger::None))
+    /// Whether it has to be seen through even if the one who gave it is being killed.
+    ///
+    /// Somebody else may rely on it: one whose interrupt is being turned on, or the next consumer.
+    pub const fn must_be_done(self) -> bool {
+        matches!(self, Command::Free | Command::SetIrqType(_))
     }
 }
 

@@ -5,10 +5,7 @@
 
 use crate::{
     abstractions::gpio::LineNames,
-    names::{
-        self,
-        NameSet, //
-    },
+    names, //
 };
 use kernel::{
     device,
@@ -61,34 +58,13 @@ pub(crate) fn line_names(
             names_not_used(cdev, fmt!("{error}"));
             return Ok(None);
         }
-        unique_names(cdev, block, lines).map(Some)
+        LineNames::new(block, lines).map(Some)
     });
 
     names
         .inspect_err(|error| names_not_used(cdev, fmt!("{error:?}")))
         .ok()
         .flatten()
-}
-
-/// The names of a block that is good. Those that are there more than once are used once.
-fn unique_names(cdev: &device::Device, block: KVVec<u8>, lines: u16) -> Result<LineNames> {
-    let places = NameSet::<KVVec<u32>>::places_for(usize::from(lines));
-    let mut seen = NameSet::new(KVVec::from_elem(0, places, GFP_KERNEL)?);
-    let mut repeated: u32 = 0;
-
-    let names = LineNames::new(block, lines, |block, start| {
-        let is_new = seen.insert(block, start);
-        repeated += u32::from(!is_new);
-        is_new
-    })?;
-    if repeated > 0 {
-        dev_warn!(
-            cdev,
-            "{} lines have the name of another one, which is not used\n",
-            repeated
-        );
-    }
-    Ok(names)
 }
 
 /// Says why the device's lines have no names.

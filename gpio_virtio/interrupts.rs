@@ -36,7 +36,10 @@ use crate::{
 };
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::{
+        rcu,
+        Arc, //
+    },
 };
 
 /// The interrupts of one device's lines.
@@ -109,6 +112,9 @@ impl Interrupts {
     }
 
     fn call_handlers(&self, line: u16) -> bool {
+        // Who opens the domain waits for this: a line that could not be fired is then known.
+        let _rcu = rcu::read_lock();
+
         loop {
             if !self.domain.fire(line.into()) {
                 self.lines.lock().cancel(line);
@@ -165,6 +171,16 @@ impl Interrupts {
     /// A line's interrupt gets its first consumer, or has lost the last one.
     pub(crate) fn set_claimed(&self, line: u16, claimed: bool) {
         self.lines.lock().set_claimed(line, claimed);
+    }
+
+    /// A line itself gets a consumer, or has lost it.
+    pub(crate) fn set_requested(&self, line: u16, requested: bool) {
+        self.lines.lock().set_requested(line, requested);
+    }
+
+    /// Whether a line has a consumer, or its interrupt has.
+    pub(crate) fn is_in_use(&self, line: u16) -> bool {
+        self.lines.lock().is_in_use(line)
     }
 
     /// Whether a line's interrupt has a consumer.

@@ -20,7 +20,10 @@ use crate::{
         },
         irq_work::IrqWork, //
     },
-    chip::Lines,
+    chip::{
+        line_number as line,
+        Lines, //
+    },
     command::{
         Answer,
         Command, //
@@ -30,6 +33,7 @@ use crate::{
         Interrupts,
         MakeUp, //
     },
+    line::Direction,
     requests::{
         Failure,
         Requests, //
@@ -43,11 +47,6 @@ use kernel::{
         Mutex, //
     },
 };
-
-/// The number of a line: gpiolib keeps offsets below the number of lines, which has 16 bits.
-const fn line(offset: u32) -> u16 {
-    offset as u16
-}
 
 /// Tells the device what to report, where one can sleep.
 #[pin_data]
@@ -88,6 +87,8 @@ impl Teller {
     /// Asks the device for `trigger`, and remembers what it says.
     fn ask_for(&self, line: u16, trigger: Trigger) -> core::result::Result<(), Failure> {
         self.interrupts.is_being_told(line);
+        // Nobody is just about to act upon what it was told before.
+        self.settle();
         let result = self
             .requests
             .send_and_wait(Command::SetIrqType(trigger), line)
@@ -105,6 +106,9 @@ impl Teller {
 
     /// Finds out which triggers the device accepts for a line by now.
     fn try_triggers(&self, line: u16) -> Result {
+        if !self.interrupts.is_silent(line) {
+            self.silence(line)?;
+        }
         for trigger in Trigger::ALL {
             match self.ask_for(line, trigger) {
                 // From one trigger to another the way leads over none.
@@ -123,7 +127,13 @@ impl Teller {
     fn find_direction(&self, line: u16) -> Result {
         match self.requests.send_and_wait(Command::GetDirection, line) {
             Ok(Answer::Direction(None)) => {
-                self.requests.run(Command::DirectionInput, line).map(|_| ())
+                self.requests.run(Command::DirectionInput, line)?;
+                Ok(())
+            }
+            // gpiolib does not know, or it is one that is an input at times (open drain). A device that
+            // is told what to report must not be told so about it.
+            Ok(Answer::Direction(Some(Direction::Output))) if self.interrupts.is_selective() => {
+                Err(EIO)
             }
             Err(Failure::Lost(error)) => Err(error),
             // Whoever does not say it may let the line interrupt all the same.
@@ -149,13 +159,48 @@ impl Teller {
 
     /// Gets a line ready to interrupt.
     fn prepare(&self, line: u16) -> Result {
-        self.find_direction(line)?;
-        if !self.interrupts.is_selective() {
-            return self.learn_level(line);
-        }
         let _telling = self.telling.lock();
 
-        self.try_triggers(line)
+        // From now on nobody else gives the line back.
+        self.interrupts.set_claimed(line, true);
+        self.find_direction(line)?;
+        match self.interrupts.is_selective() {
+            true => self.try_triggers(line),
+            false => self.learn_level(line),
+        }
+    }
+
+    /// A line's interrupt has no consumer any more.
+    fn release(&self, line: u16) {
+        let _telling = self.telling.lock();
+
+        self.interrupts.set_claimed(line, false);
+        self.give_back(line);
+    }
+
+    /// A line gets a consumer.
+    pub(crate) fn line_requested(&self, line: u16) {
+        // Not while it is being given back.
+        let _telling = self.telling.lock();
+
+        self.interrupts.set_requested(line, true);
+    }
+
+    /// A line has no consumer any more.
+    pub(crate) fn line_freed(&self, line: u16) {
+        let _telling = self.telling.lock();
+
+        self.interrupts.set_requested(line, false);
+        self.give_back(line);
+    }
+
+    /// Gives a line back to the device, unless somebody still uses it: who has its interrupt need not
+    /// have requested the line.
+    fn give_back(&self, line: u16) {
+        if !self.interrupts.is_in_use(line) {
+            // Nobody is left to be told of an error; a time-out has a message.
+            let _ = self.requests.run(Command::Free, line);
+        }
     }
 
     /// Takes note of the reports that are there.
@@ -178,6 +223,17 @@ impl Teller {
         self.interrupts.was_told(line, Trigger::None);
         // What was reported before must not be taken for what is going to be asked for.
         self.settle();
+        Ok(())
+    }
+
+    /// Tells the device what the consumers of a line want, until that is what they want.
+    ///
+    /// Who changes it meanwhile may see that the device knows it already, and not come here: what the
+    /// device has been told by then is told something else first.
+    fn tell_all(&self, line: u16) -> Result {
+        while self.interrupts.change(line).is_some() {
+            self.tell(line)?;
+        }
         Ok(())
     }
 
@@ -217,7 +273,7 @@ impl Teller {
         }
         let _telling = self.telling.lock();
 
-        match self.tell(line) {
+        match self.tell_all(line) {
             // A device that goes away need not be told.
             Ok(()) | Err(ENODEV) => (),
             Err(error) => self.requests.messages().warn(fmt!(
@@ -242,7 +298,6 @@ impl InterruptChip for Lines {
         let line = line(offset);
 
         self.events.claim(line)?;
-        self.interrupts.set_claimed(line, true);
         self.teller.prepare(line).inspect_err(|_| {
             self.release_irq(offset);
         })
@@ -251,7 +306,7 @@ impl InterruptChip for Lines {
     fn release_irq(&self, offset: u32) {
         let line = line(offset);
 
-        self.interrupts.set_claimed(line, false);
+        self.teller.release(line);
         self.events.release(line);
     }
 

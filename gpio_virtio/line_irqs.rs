@@ -61,6 +61,8 @@ pub struct LineIrq {
     refusals: Refusals,
     /// Somebody has requested it, and has not given it back.
     claimed: bool,
+    /// The line itself has a consumer.
+    requested: bool,
     enabled: bool,
     masked: bool,
     /// Its handlers are being called.
@@ -92,6 +94,7 @@ impl Default for LineIrq {
             told: Some(Trigger::None),
             refusals: Refusals::default(),
             claimed: false,
+            requested: false,
             enabled: false,
             masked: false,
             firing: false,
@@ -199,6 +202,19 @@ where
         if let Some(line) = self.get_mut(line) {
             line.claimed = claimed;
         }
+    }
+
+    /// A line itself gets a consumer, or has lost it.
+    pub fn set_requested(&mut self, line: u16, requested: bool) {
+        if let Some(line) = self.get_mut(line) {
+            line.requested = requested;
+        }
+    }
+
+    /// Whether a line has a consumer, or its interrupt has.
+    pub fn is_in_use(&self, line: u16) -> bool {
+        self.get(line)
+            .is_some_and(|line| line.claimed || line.requested)
     }
 
     /// Whether a line's interrupt has a consumer.

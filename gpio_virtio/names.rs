@@ -5,10 +5,7 @@
 //! Pure, like [`rfc`](super::rfc): compiled for the kernel and for the host from this one file.
 //! Both protocols have the same block of names: NUL-terminated strings in the order of the lines.
 
-use core::{
-    fmt,
-    ops::DerefMut, //
-};
+use core::fmt;
 
 /// Why a block of names, or a label, is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,70 +80,6 @@ impl<'a> Iterator for Names<'a> {
         self.rest = rest.get(1..).unwrap_or(&[]);
         Some(name)
     }
-}
-
-/// A set of names, all of one block. `S` is where it is kept.
-///
-/// A name that is there twice is no name: users could not tell the lines apart, and gpiolib complains
-/// about each.
-pub struct NameSet<S> {
-    /// Where each name begins in the block, plus one; 0 is a free place. The first place to look for a
-    /// name is its hash.
-    places: S,
-}
-
-impl<S> NameSet<S>
-where
-    S: DerefMut<Target = [u32]>,
-{
-    /// Makes an empty set. `places` are all 0, and their number is that of [`Self::places_for`].
-    pub const fn new(places: S) -> Self {
-        Self { places }
-    }
-
-    /// How many places a set for so many names has.
-    pub const fn places_for(names: usize) -> usize {
-        // Half of them stay free.
-        names.saturating_mul(2).next_power_of_two()
-    }
-
-    /// Adds the name that begins at `start` in the block, and tells whether it was not in the set.
-    pub fn insert(&mut self, block: &[u8], start: usize) -> bool {
-        let Some(name) = name_at(block, start) else {
-            return true;
-        };
-        let count = self.places.len();
-        let first = hash(name) as usize;
-
-        for step in 0..count {
-            // The number of places is a power of two.
-            let Some(place) = self.places.get_mut(first.wrapping_add(step) & (count - 1)) else {
-                break;
-            };
-            match *place {
-                0 => {
-                    // CAST: A block has less than 32 bits of size.
-                    *place = start.wrapping_add(1) as u32;
-                    return true;
-                }
-                other if name_at(block, other as usize - 1) == Some(name) => return false,
-                _ => (),
-            }
-        }
-        true
-    }
-}
-
-/// The name that begins at `start`, without its terminator.
-fn name_at(block: &[u8], start: usize) -> Option<&[u8]> {
-    Names::new(block.get(start..)?).next()
-}
-
-/// The hash of a name, by the method of Fowler, Noll and Vo (FNV-1a).
-fn hash(name: &[u8]) -> u32 {
-    name.iter().fold(0x811c_9dc5, |hash, &byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    })
 }
 
 /// The label in a field that is padded with NUL, and may be full: `None` if it is empty.

@@ -177,7 +177,7 @@ impl Requests {
     /// - the device's own errno, or [`EIO`] if it sent a number that is none, or cannot send one;
     /// - [`EPROTO`] if the reply breaks the protocol;
     /// - [`ETIMEDOUT`] if there is no reply, or no slot, within the time limit;
-    /// - [`EINTR`] if the task is being killed, unless the command undoes something;
+    /// - [`EINTR`] if the task is being killed, unless the command must be done all the same;
     /// - [`ENODEV`] if the device is going away;
     /// - [`EIO`] if the queue is broken, or [`ENOMEM`] if the device's memory cannot be mapped.
     pub(crate) fn run(&self, command: Command, line: u16) -> Result<Answer> {
@@ -209,6 +209,10 @@ impl Requests {
 
         let mut queue = self.queue.lock();
         let first = self.submit(&mut queue, first, about);
+        if first.is_err() {
+            self.free.signal();
+            return first.and_then(Pending::wait);
+        }
         let second = self.submit(&mut queue, second, about);
         queue.notify();
 
@@ -392,7 +396,7 @@ struct About<'a> {
 impl About<'_> {
     /// Waits for a signal, as long as this command may wait.
     fn wait_for(&self, signal: &Completion) -> Wait {
-        match self.command.undoes() {
+        match self.command.must_be_done() {
             true => signal.wait_until(self.deadline),
             false => signal.wait_killable(self.deadline),
         }

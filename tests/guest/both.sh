@@ -50,8 +50,8 @@ test_values_both_ways_on_both() {
 	hold 0 1=1 2=0
 	hold 1 1=1 2=0
 	for k in 0 1; do
-		expect_match "$(ctl $k get 1)" '^out 1' "line 1 of device $k"
-		expect_match "$(ctl $k get 2)" '^out 0' "line 2 of device $k"
+		expect_match "$(ctl "$k" get 1)" '^out 1' "line 1 of device $k"
+		expect_match "$(ctl "$k" get 2)" '^out 0' "line 2 of device $k"
 	done
 	ctl 0 set 3 1
 	ctl 1 set 3 0
@@ -70,16 +70,16 @@ test_edges_on_both_at_once() {
 	local k i level
 	trap end_helpers EXIT
 	for k in 0 1; do
-		gpiomon -c "$(chip $k)" --format '%o %e' 4 </dev/null >"$TEMP/$k" &
+		gpiomon -c "$(chip "$k")" --format '%o %e' 4 </dev/null >"$TEMP/$k" &
 		helpers+=($!)
-		wait_for is_armed $k 4
+		wait_for is_armed "$k" 4
 	done
 	for ((i = 1; i <= 20; i++)); do
 		level=$((i % 2))
-		ctl 0 set 4 $level
-		ctl 1 set 4 $level
-		wait_for has_lines "$TEMP/0" $i
-		wait_for has_lines "$TEMP/1" $i
+		ctl 0 set 4 "$level"
+		ctl 1 set 4 "$level"
+		wait_for has_lines "$TEMP/0" "$i"
+		wait_for has_lines "$TEMP/1" "$i"
 	done
 	# 1 is rising, 2 falling.
 	for k in 0 1; do
@@ -92,11 +92,11 @@ test_one_goes_and_the_other_stays() {
 	trap end_helpers EXIT
 	for k in 0 1; do
 		hold $((1 - k)) 5=1
-		unbind $k
-		expect_eq "$(chip $k)" "" "chip of device $k"
+		unbind "$k"
+		expect_eq "$(chip "$k")" "" "chip of device $k"
 		expect_match "$(ctl $((1 - k)) get 5)" '^out 1' "the other device's line"
-		bind $k
-		expect_match "$(chip $k)" '^gpiochip' "chip of device $k"
+		bind "$k"
+		expect_match "$(chip "$k")" '^gpiochip' "chip of device $k"
 		let_go
 	done
 }

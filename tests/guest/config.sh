@@ -103,8 +103,9 @@ test_more_bytes_of_names_than_announced() {
 
 test_names_that_are_there_twice() {
 	configured "lines=4 label=odd name0=A name1=B name2=A"
-	expect_eq "$(gpioinfo -c "$(chip 0)" | grep -c unnamed)" 2 "lines without a name"
-	expect_match "$messages" "1 lines have the name of another one" "message"
+	# Many boards have more than one line that is called "NC".
+	expect_eq "$(gpioinfo -c "$(chip 0)" | grep -c unnamed)" 1 "lines without a name"
+	expect_eq "$(gpioinfo -c "$(chip 0)" | grep -c '"A"')" 2 "lines with the same name"
 }
 
 test_names_without_an_end() {

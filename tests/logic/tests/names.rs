@@ -5,7 +5,6 @@
 use gpio_virtio_logic::names::{
     check,
     label,
-    NameSet,
     Names,
     NamesError, //
 };
@@ -118,45 +117,4 @@ fn labels_are_read() {
     assert_eq!(label(&[b'x'; 32]), Ok(Some(&[b'x'; 32][..])));
     assert_eq!(label(b"a\nb\0"), Err(NamesError::Byte(b'\n')));
     assert_eq!(label(b"a\0\n"), Ok(Some(&b"a"[..])));
-}
-
-/// Adds the names of a block to a set, and returns which of them it says were new.
-fn add_all(names: &[String]) -> Vec<bool> {
-    let block: Vec<u8> = names
-        .iter()
-        .flat_map(|name| name.bytes().chain([0]))
-        .collect();
-    let places = vec![0; NameSet::<Vec<u32>>::places_for(names.len())];
-    let mut set = NameSet::new(places);
-    let mut start = 0;
-    names
-        .iter()
-        .map(|name| {
-            let begin = start;
-            start += name.len() + 1;
-            set.insert(&block, begin)
-        })
-        .collect()
-}
-
-proptest! {
-    #[test]
-    fn a_set_has_each_name_once(names in proptest::collection::vec("[ab]{0,3}", 0..40)) {
-        let new: Vec<bool> = (0..names.len())
-            .map(|index| !names[..index].contains(&names[index]))
-            .collect();
-        prop_assert_eq!(add_all(&names), new);
-    }
-}
-
-#[test]
-fn a_set_is_large_enough() {
-    let names: Vec<String> = (0..u16::MAX).map(|line| format!("line {line}")).collect();
-    assert!(add_all(&names).into_iter().all(|new| new));
-    let mut none = NameSet::new(Vec::new());
-    assert!(none.insert(b"a\0", 0));
-    // What does not begin in the block is no name.
-    let mut set = NameSet::new(vec![0; 4]);
-    assert!(set.insert(b"a\0", 2));
-    assert!(set.insert(b"a", 0));
 }
