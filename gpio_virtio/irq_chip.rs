@@ -228,8 +228,8 @@ impl Teller {
 
     /// Tells the device what the consumers of a line want, until that is what they want.
     ///
-    /// Who changes it meanwhile may see that the device knows it already, and not come here: what the
-    /// device has been told by then is told something else first.
+    /// Who changes that meanwhile may find that the device knows it already, and leave it at that, just
+    /// when the device is about to be told the opposite. So it is looked at again afterwards.
     fn tell_all(&self, line: u16) -> Result {
         while self.interrupts.change(line).is_some() {
             self.tell(line)?;
