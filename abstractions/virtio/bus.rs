@@ -169,7 +169,13 @@ impl<T: Driver + 'static> Adapter<T> {
     }
 
     extern "C" fn probe_callback(vdev: *mut virtio_device) -> c_int {
-        // SAFETY: The virtio bus only ever calls this with a valid device.
+        // INVARIANT: A driver that had the device before may have left its own pointer there.
+        //
+        // SAFETY: The virtio bus only ever calls this with a valid device, which has no other driver:
+        // `priv` is the driver's that is bound to it.
+        unsafe { (*vdev).priv_ = core::ptr::null_mut() };
+
+        // SAFETY: As above; `priv` is what the invariant of `Device` says from now on.
         let dev = unsafe { &*vdev.cast::<Device<device::CoreInternal<'_>>>() };
 
         from_result(|| {
@@ -210,7 +216,7 @@ impl<T: Driver + 'static> Adapter<T> {
 ///
 /// # Invariants
 ///
-/// Represents a valid `struct virtio_device`. Its `priv` is NULL or comes from
+/// Represents a valid `struct virtio_device`. From probe on, its `priv` is NULL or comes from
 /// [`KBox::into_raw`] of a [`Started`], in [`Device::start`].
 #[repr(transparent)]
 pub(crate) struct Device<Ctx: device::DeviceContext = device::Normal>(

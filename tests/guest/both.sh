@@ -87,6 +87,27 @@ test_edges_on_both_at_once() {
 	done
 }
 
+# The kernel's own driver leaves a pointer of its own in the device when it goes.
+test_a_device_that_another_driver_had_before() {
+	local k
+	[ -f "${GPIO_C_MODULE:-}" ] || {
+		echo "# SKIP this kernel has no driver of its own"
+		exit 4
+	}
+	for k in 1 2; do
+		rmmod gpio_virtio
+		insmod "$GPIO_C_MODULE"
+		wait_for is_bound 1
+		fails is_bound 0
+		rmmod gpio_virtio
+		insmod "$GPIO_MODULE"
+		wait_for is_bound 0
+		wait_for is_bound 1
+		ctl 1 set 3 "$((k % 2))"
+		expect_eq "$(gpioget --numeric -c "$(chip 1)" 3)" "$((k % 2))" "line 3, round $k"
+	done
+}
+
 test_one_goes_and_the_other_stays() {
 	local k
 	trap end_helpers EXIT
