@@ -107,7 +107,8 @@ pub(crate) trait InterruptChip: gpio::Chip {
     /// has to be done later. Atomic.
     fn sync_irq_later(&self, offset: u32);
 
-    /// The chip is registered: what [`Domain::fire`] did not fire before can be fired now.
+    /// The chip is registered: from now on [`Domain::fire`] fires. Somebody may just be finding out that
+    /// it does not yet.
     fn opened(&self);
 }
 

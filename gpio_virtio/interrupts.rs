@@ -36,10 +36,7 @@ use crate::{
 };
 use kernel::{
     prelude::*,
-    sync::{
-        rcu,
-        Arc, //
-    },
+    sync::Arc, //
 };
 
 /// The interrupts of one device's lines.
@@ -112,12 +109,19 @@ impl Interrupts {
     }
 
     fn call_handlers(&self, line: u16) -> bool {
-        // Who opens the domain waits for this: a line that could not be fired is then known.
-        let _rcu = rcu::read_lock();
+        let mut was_open = false;
 
         loop {
             if !self.domain.fire(line.into()) {
-                self.lines.lock().cancel(line);
+                let mut lines = self.lines.lock();
+
+                // The chip may have come just now, and with it whoever is to be called. If it was
+                // there before, there is nobody, or nobody any more.
+                if !was_open && lines.is_open() {
+                    was_open = true;
+                    continue;
+                }
+                lines.cancel(line);
                 return false;
             }
             match self.lines.lock().finish(line) {

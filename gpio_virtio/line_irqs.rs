@@ -149,6 +149,7 @@ pub struct LineIrqs<S> {
     checks: List,
     syncs: List,
     counts: Counts,
+    open: bool,
 }
 
 impl<S> LineIrqs<S>
@@ -164,6 +165,7 @@ where
             checks: List::default(),
             syncs: List::default(),
             counts: Counts::default(),
+            open: false,
         }
     }
 
@@ -319,6 +321,7 @@ where
     /// to do.
     pub fn opened(&mut self) -> bool {
         let mut some = false;
+        self.open = true;
         for line in 0..=u16::MAX {
             if usize::from(line) >= self.lines.len() {
                 break;
@@ -326,6 +329,11 @@ where
             some |= self.resume(line);
         }
         some
+    }
+
+    /// Whether the chip is there, or was.
+    pub fn is_open(&self) -> bool {
+        self.open
     }
 
     /// Keeps an edge until the line is unmasked.
