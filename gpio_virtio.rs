@@ -291,8 +291,7 @@ fn ask(
         1 => asked.take().and_then(PendingNames::wait),
         _ => None,
     };
-    let room = slots - usize::from(asked.is_some());
-    let chip = Lines::new(requests.clone(), interrupts, events, lines, room)?;
+    let chip = Lines::new(requests.clone(), interrupts, events, lines)?;
 
     if let Some(asked) = asked {
         block = asked.wait();

@@ -23,6 +23,7 @@ use core::{
 };
 use kernel::{
     bindings,
+    bitmap::Bitmap,
     device,
     error::{
         from_result,
@@ -89,11 +90,96 @@ pub(crate) trait Chip: Send + Sync + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
+    /// Tells which of several lines are high, in `levels`. If that fails for some of them then the whole
+    /// fails.
+    fn get_multiple(&self, _lines: LineSet<'_>, _levels: &mut Levels<'_>) -> Result {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Drives several lines to the `levels`. If that fails for some lines, then the others are driven
+    /// all the same.
+    fn set_multiple(&self, _lines: LineSet<'_>, _levels: &Levels<'_>) -> Result {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
     /// The chip is about to go: operations that wait for something have to end now, with an error,
     /// and so have those to come.
     ///
     /// The chip is removed only after the operations that were called have returned.
     fn shut_down(&self);
+}
+
+/// Some lines of a chip.
+#[derive(Clone, Copy)]
+pub(crate) struct LineSet<'a>(&'a Bitmap);
+
+impl<'a> LineSet<'a> {
+    /// The offsets of the lines, the lowest one first.
+    pub(crate) fn iter(self) -> impl Iterator<Item = u32> + 'a {
+        let mut from = 0;
+
+        core::iter::from_fn(move || {
+            if from >= self.0.len() {
+                return None;
+            }
+            let offset = self.0.next_bit(from)?;
+            from = offset + 1;
+            // CAST: A chip has fewer lines than that.
+            Some(offset as u32)
+        })
+    }
+
+    fn has(self, offset: u32) -> bool {
+        // CAST: `usize` has 32 bits at least.
+        let offset = offset as usize;
+
+        offset < self.0.len() && self.0.next_bit(offset) == Some(offset)
+    }
+}
+
+/// The levels of the lines of a set: a bit for each, as gpiolib has them.
+///
+/// # Invariants
+///
+/// `words` is valid, for as long as this value may live, where bits of `lines` are; nobody else uses
+/// it meanwhile.
+pub(crate) struct Levels<'a> {
+    lines: LineSet<'a>,
+    words: *mut usize,
+    _words: PhantomData<&'a mut usize>,
+}
+
+impl Levels<'_> {
+    /// Whether a line is high. One that is not in the set is not.
+    pub(crate) fn get(&self, offset: u32) -> bool {
+        if !self.lines.has(offset) {
+            return false;
+        }
+        let (word, bit) = (offset / usize::BITS, offset % usize::BITS);
+
+        // SAFETY: By the type invariant there is such a word, as the line is in the set. It is gpiolib's:
+        // it may have left bits of other lines as they were, which is why they are not looked at.
+        let word = unsafe { self.words.add(word as usize).read_volatile() };
+        word >> bit & 1 != 0
+    }
+
+    /// Says whether a line is high. Of one that is not in the set nothing can be said.
+    pub(crate) fn set(&mut self, offset: u32, high: bool) {
+        if !self.lines.has(offset) {
+            return;
+        }
+        // CAST: `usize` has 32 bits at least.
+        let offset = offset as usize;
+
+        // SAFETY: By the type invariant this bit is there, as the line is in the set, and nobody else
+        // uses it.
+        unsafe {
+            match high {
+                true => bindings::__set_bit(offset, self.words),
+                false => bindings::__clear_bit(offset, self.words),
+            }
+        }
+    }
 }
 
 /// The names of a chip's lines.
@@ -299,10 +385,6 @@ impl<'bound, T: Chip> Registration<'bound, T> {
                         // SAFETY: The chip is registered.
                         unsafe { Self::remove(shared, chip) };
                     })?;
-                    // Who has found the domain closed is through with that: it is known to `ops`.
-                    //
-                    // SAFETY: May be called where one may sleep, as here.
-                    unsafe { bindings::synchronize_rcu() };
                     opened(&shared.ops);
                 }
                 Ok::<_, Error>(())
@@ -412,6 +494,12 @@ impl<T: Chip> Callbacks<T> {
         if T::HAS_SET {
             chip.set = Some(Self::set);
         }
+        if T::HAS_GET_MULTIPLE {
+            chip.get_multiple = Some(Self::get_multiple);
+        }
+        if T::HAS_SET_MULTIPLE {
+            chip.set_multiple = Some(Self::set_multiple);
+        }
     }
 
     /// # Safety
@@ -493,5 +581,57 @@ impl<T: Chip> Callbacks<T> {
         let ops = unsafe { ops::<T>(chip) };
 
         from_result(|| ops.set(offset, value != 0).map(|()| 0))
+    }
+
+    /// # Safety
+    ///
+    /// As for [`ops()`]; gpiolib keeps the chip from being removed meanwhile. `mask` and `bits` must be
+    /// as [`several`](Self::several) wants them.
+    unsafe extern "C" fn get_multiple(
+        chip: *mut bindings::gpio_chip,
+        mask: *mut usize,
+        bits: *mut usize,
+    ) -> c_int {
+        // SAFETY: By the requirement of this function.
+        let (ops, mut levels) = unsafe { (ops::<T>(chip), Self::several(chip, mask, bits)) };
+
+        from_result(|| ops.get_multiple(levels.lines, &mut levels).map(|()| 0))
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::get_multiple`].
+    unsafe extern "C" fn set_multiple(
+        chip: *mut bindings::gpio_chip,
+        mask: *mut usize,
+        bits: *mut usize,
+    ) -> c_int {
+        // SAFETY: By the requirement of this function.
+        let (ops, levels) = unsafe { (ops::<T>(chip), Self::several(chip, mask, bits)) };
+
+        from_result(|| ops.set_multiple(levels.lines, &levels).map(|()| 0))
+    }
+
+    /// The lines in `mask`, and their levels in `bits`.
+    ///
+    /// # Safety
+    ///
+    /// `chip` must be valid. `mask` must have a bit for each of its lines, which nobody changes, and
+    /// `bits` must have words for those that are set, which nobody else uses. (It may be shorter than
+    /// `mask`: gpiolib can pass on what its own caller had.)
+    unsafe fn several<'a>(
+        chip: *mut bindings::gpio_chip,
+        mask: *const usize,
+        bits: *mut usize,
+    ) -> Levels<'a> {
+        // SAFETY: By the requirement of this function. A chip has less than `i32::MAX` lines.
+        let lines = unsafe { Bitmap::from_raw(mask, usize::from((*chip).ngpio)) };
+
+        // INVARIANT: By the requirement of this function.
+        Levels {
+            lines: LineSet(lines),
+            words: bits,
+            _words: PhantomData,
+        }
     }
 }

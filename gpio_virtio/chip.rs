@@ -7,7 +7,9 @@ use crate::{
         deferred::Deferred,
         gpio::{
             Chip,
-            Direction, //
+            Direction,
+            Levels,
+            LineSet, //
         },
     },
     command::{
@@ -24,7 +26,6 @@ use crate::{
         Requests, //
     },
 };
-use core::ops::ControlFlow;
 use kernel::{
     prelude::*,
     sync::{
@@ -43,7 +44,7 @@ pub(crate) struct Lines {
     pub(crate) events: Arc<dyn Events>,
     pub(crate) teller: Pin<KBox<Deferred<Teller>>>,
     /// What is known of the direction of each line: one of the constants below.
-    directions: KVec<Atomic<i8>>,
+    directions: KVVec<Atomic<i8>>,
 }
 
 /// In [`Lines::directions`]: it is not known.
@@ -79,7 +80,7 @@ fn known(direction: Direction) -> i8 {
 }
 
 impl Lines {
-    /// Asks the device for the directions of its `lines` lines, `room` of them at a time.
+    /// Asks the device for the directions of its `lines` lines, all at once.
     ///
     /// gpiolib asks for each when the chip is registered and waits for one before it asks for the
     /// next. A device that does not answer is found out here, after one time limit and not after one
@@ -89,23 +90,28 @@ impl Lines {
         interrupts: Arc<Interrupts>,
         events: Arc<dyn Events>,
         lines: u16,
-        room: usize,
     ) -> Result<Self> {
-        let mut directions = KVec::with_capacity(usize::from(lines), GFP_KERNEL)?;
+        let mut directions = KVVec::with_capacity(usize::from(lines), GFP_KERNEL)?;
+        for _ in 0..lines {
+            // A line whose direction the device does not tell is there all the same, like a pin that
+            // has another function now.
+            directions.push(Atomic::new(FRESH + UNKNOWN), GFP_KERNEL)?;
+        }
         let teller = Teller::new(requests.clone(), interrupts.clone(), events.clone())?;
 
-        requests.run_for_all(Command::GetDirection, lines, room, |outcome| {
-            let told = match outcome {
-                Ok(Answer::Direction(told)) => FRESH + known(direction(told)),
-                // The line is there all the same, like a pin that has another function now.
-                Ok(_) | Err(Failure::Refused(_) | Failure::Half(_)) => FRESH + UNKNOWN,
-                Err(Failure::Lost(error)) => return ControlFlow::Break(error),
-            };
-            match directions.push_within_capacity(Atomic::new(told)) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(EINVAL),
-            }
-        })?;
+        let asked = requests.run_all(
+            &mut (0..lines).map(|line| (Command::GetDirection, line)),
+            &mut |line, reply| {
+                if let (Some(place), Ok(Answer::Direction(told))) =
+                    (directions.get(usize::from(line)), reply)
+                {
+                    place.store(FRESH + known(direction(told)), Relaxed);
+                }
+            },
+        );
+        if let Err(Failure::Lost(error)) = asked {
+            return Err(error);
+        }
 
         Ok(Self {
             requests,
@@ -205,6 +211,33 @@ impl Chip for Lines {
 
     fn set(&self, offset: u32, high: bool) -> Result {
         self.run(Command::SetValue(high.into()), offset).map(|_| ())
+    }
+
+    fn get_multiple(&self, lines: LineSet<'_>, levels: &mut Levels<'_>) -> Result {
+        self.requests.run_all(
+            &mut lines
+                .iter()
+                .map(|offset| (Command::GetValue, line_number(offset))),
+            &mut |line, reply| {
+                if let Ok(Answer::Level(level)) = reply {
+                    levels.set(line.into(), level == line::Level::High);
+                }
+            },
+        )?;
+        Ok(())
+    }
+
+    fn set_multiple(&self, lines: LineSet<'_>, levels: &Levels<'_>) -> Result {
+        self.requests.run_all(
+            &mut lines.iter().map(|offset| {
+                (
+                    Command::SetValue(levels.get(offset).into()),
+                    line_number(offset),
+                )
+            }),
+            &mut |_, _| (),
+        )?;
+        Ok(())
     }
 
     fn shut_down(&self) {

@@ -12,18 +12,23 @@ use crate::{
             Block,
             Buffer,
             Handler,
+            LockedQueue,
             Queue, //
         },
     },
     command::Command,
     interrupts::Interrupts,
-    message::RawMessage,
+    message::{
+        Message,
+        RawMessage, //
+    },
     messages::Messages,
     protocol::{
         Protocol,
         RawReply, //
     },
     slots::{
+        Batch,
         Index,
         Returned,
         Slot,
@@ -36,13 +41,10 @@ use kernel::{
 };
 
 /// What a buffer of the command queue is for.
+#[derive(Clone, Copy)]
 pub(crate) enum Purpose {
     /// A request: the buffer is that of a slot.
-    Request {
-        index: Index,
-        /// Signalled when the reply is there, or will not come.
-        done: Arc<Completion>,
-    },
+    Request(Index),
     /// To ask, in interrupt context, for the level of a line.
     Check,
 }
@@ -53,6 +55,24 @@ pub(crate) struct Reply {
     pub(crate) written: usize,
     /// Where it wrote them, if not to `raw`.
     pub(crate) block: Option<Block>,
+}
+
+/// What a message is a part of, for when its reply is there.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) command: Command,
+    pub(crate) line: u16,
+    /// Whether it is the second message of two.
+    pub(crate) is_second: bool,
+}
+
+impl Asked {
+    /// For a slot that was not used yet, or whose reply is checked in another way.
+    pub(crate) const NOTHING: Self = Self {
+        command: Command::Request,
+        line: 0,
+        is_second: false,
+    };
 }
 
 pub(crate) type CommandBuffer = Buffer<RawMessage, RawReply, Purpose>;
@@ -68,11 +88,12 @@ struct Check {
 /// The command queue's state: under its lock.
 pub(crate) struct Commands {
     protocol: Protocol,
-    pub(crate) slots: Slots<KVec<Slot<CommandBuffer, Reply>>>,
-    /// Completions of the slots, by their number.
+    pub(crate) slots: Slots<KVec<Slot<CommandBuffer, Reply, Asked>>>,
+    /// By the number of a batch's first slot: signalled when the batch's replies are there, or will not
+    /// come.
     pub(crate) done: KVec<Arc<Completion>>,
-    /// Counts the free slots.
-    free: Arc<Completion>,
+    /// Signalled for each slot that is promised to somebody who has queued up.
+    room: Arc<Completion>,
     interrupts: Arc<Interrupts>,
     messages: Arc<Messages>,
     /// The buffer for checks, unless the device has it: there is one at a time. A queue that has room
@@ -88,7 +109,7 @@ impl Commands {
     /// The state of a queue that has no slots yet.
     pub(crate) fn new(
         protocol: Protocol,
-        free: Arc<Completion>,
+        room: Arc<Completion>,
         interrupts: Arc<Interrupts>,
         messages: Arc<Messages>,
     ) -> Self {
@@ -96,7 +117,7 @@ impl Commands {
             protocol,
             slots: Slots::new(KVec::new()),
             done: KVec::new(),
-            free,
+            room,
             interrupts,
             messages,
             check_buffer: None,
@@ -104,6 +125,44 @@ impl Commands {
             check_is_owed: false,
         }
     }
+
+    /// Wakes those for whom there is a slot now.
+    pub(crate) fn wake_queued(&mut self) {
+        for _ in 0..self.slots.promise() {
+            self.room.signal();
+        }
+    }
+}
+
+/// Gives the device a message, in a slot that is added to `batch`, and instead of room for a reply
+/// like others a `block` if there is one. Returns whether there was room.
+pub(crate) fn submit(
+    queue: &mut LockedQueue<'_, Commands>,
+    batch: &mut Option<Batch>,
+    asked: Asked,
+    message: Message,
+    block: Option<Block>,
+) -> Result<bool> {
+    let Some((index, mut buffer)) = queue.slots.begin() else {
+        return Ok(false);
+    };
+
+    if let (None, Some(done)) = (&batch, queue.done.get(index.get())) {
+        // The last one who waited may have given up just before the signal came.
+        while done.try_wait() {}
+    }
+    buffer.write(message.to_bytes());
+    if let Some(block) = block {
+        buffer.lend_block(block);
+    }
+    if let Err((mut buffer, error)) = queue.submit(buffer) {
+        buffer.take_block();
+        queue.slots.cancel(index, buffer);
+        queue.wake_queued();
+        return Err(error);
+    }
+    queue.slots.add(batch, index, asked);
+    Ok(true)
 }
 
 impl Handler for Commands {
@@ -121,17 +180,20 @@ impl Handler for Commands {
                 written,
                 block: buffer.take_block(),
             };
-            let Purpose::Request { index, done } = buffer.context() else {
+            let Purpose::Request(index) = *buffer.context() else {
                 check = Some((locked.check, reply));
                 locked.check_buffer = Some(buffer);
                 continue;
             };
-            let (index, done) = (*index, done.clone());
 
             match locked.slots.returned(index, buffer, reply) {
-                Returned::Awaited => done.signal(),
-                Returned::Late => locked.free.signal(),
-                Returned::Stray => (),
+                Returned::Complete(first) => {
+                    if let Some(done) = locked.done.get(first.get()) {
+                        done.signal();
+                    }
+                }
+                Returned::Late => locked.wake_queued(),
+                Returned::Part | Returned::Stray => (),
             }
         }
         if check.is_none() && !locked.check_is_owed {

@@ -48,6 +48,15 @@ impl Protocol {
         }
     }
 
+    /// Whether the driver has to ask for levels in between, to know when one that interrupts is over.
+    pub const fn has_checks(self) -> bool {
+        match self {
+            Protocol::Rfc => true,
+            // The device reports such a level again and again.
+            Protocol::Standard => false,
+        }
+    }
+
     /// The messages that carry `command` for `line`, in the order in which they are to be done.
     ///
     /// There is none for a command that the protocol does without. If there are two they can be sent

@@ -2,9 +2,12 @@
 
 //! Sends commands to the device and waits for its replies.
 //!
-//! Each request has a slot of its own: a buffer with room for the message and for the reply to it,
-//! and a completion to wait on. The buffer itself says which slot it belongs to, so replies may come
-//! in any order. The slots are made when the device is probed; to send a request allocates nothing.
+//! Each message has a slot of its own: a buffer with room for the message and for the reply to it.
+//! The buffer itself says which slot it belongs to, so replies may come in any order. The slots are
+//! made when the device is probed; to send a message allocates nothing.
+//!
+//! Messages that are sent together are a batch: the device is notified once, and who waits is woken
+//! once, when all replies are there. A single command is a batch too.
 
 use crate::{
     abstractions::{
@@ -26,6 +29,8 @@ use crate::{
         ReplyError, //
     },
     commands::{
+        self,
+        Asked,
         Commands,
         Purpose,
         Reply, //
@@ -36,13 +41,13 @@ use crate::{
     messages::Messages,
     protocol::Protocol,
     slots::{
+        Batch,
         Index,
         Slot,
         Slots,
         MAX_SLOTS, //
     },
 };
-use core::ops::ControlFlow;
 use kernel::{
     alloc::flags::__GFP_NOWARN,
     device, fmt,
@@ -77,12 +82,15 @@ impl From<Failure> for Error {
 /// What a command brings about, or why it does not.
 pub(crate) type Outcome = core::result::Result<Answer, Failure>;
 
+/// What a reply says, or what is wrong with it.
+pub(crate) type CheckedReply = core::result::Result<Answer, ReplyError>;
+
 /// Sends commands about the lines of one device.
 pub(crate) struct Requests {
     protocol: Protocol,
     queue: Arc<Queue<Commands>>,
-    /// Counts the free slots: who waits for one waits here.
-    free: Arc<Completion>,
+    /// Who waits for a slot waits here.
+    room: Arc<Completion>,
     /// How long a caller waits for its reply.
     limit: Jiffies,
     messages: Arc<Messages>,
@@ -98,9 +106,9 @@ impl Requests {
         limit_ms: u32,
         interrupts: Arc<Interrupts>,
     ) -> Result<Arc<Self>> {
-        let free = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+        let room = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
         let messages = Messages::new(dev)?;
-        let commands = Commands::new(protocol, free.clone(), interrupts, messages.clone());
+        let commands = Commands::new(protocol, room.clone(), interrupts, messages.clone());
         let queue = Arc::pin_init(
             Queue::new(commands, c"gpio_virtio::Commands", static_lock_class!()),
             GFP_KERNEL,
@@ -110,7 +118,7 @@ impl Requests {
             Self {
                 protocol,
                 queue,
-                free,
+                room,
                 // A wait of no time at all would not be a wait.
                 limit: msecs_to_jiffies(limit_ms).max(1),
                 messages,
@@ -129,7 +137,8 @@ impl Requests {
         &self.queue
     }
 
-    /// Makes as many slots as the queue has room for, beside a buffer for checks. To be called once, when it is attached.
+    /// Makes as many slots as the queue has room for, beside a buffer for checks if there are checks.
+    /// To be called once, when it is attached.
     ///
     /// [`ENOSPC`] if the queue has no room for any. Returns the number of slots.
     pub(crate) fn make_slots(&self) -> Result<usize> {
@@ -137,23 +146,18 @@ impl Requests {
         if capacity == 0 {
             return Err(ENOSPC);
         }
-        // One buffer is for checks.
-        let count = (capacity - 1).clamp(1, MAX_SLOTS);
+        let for_checks = usize::from(self.protocol.has_checks());
+        let count = (capacity - for_checks).clamp(1, MAX_SLOTS);
 
         let reply_size = self.protocol.reply_size();
         let mut storage = KVec::with_capacity(count, GFP_KERNEL)?;
         let mut completions = KVec::with_capacity(count, GFP_KERNEL)?;
         for index in Index::all(count) {
-            let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
-            let purpose = Purpose::Request {
-                index,
-                done: done.clone(),
-            };
-            let buffer = Buffer::with_shown(reply_size, purpose, GFP_KERNEL)?;
-            storage.push(Slot::Free(buffer), GFP_KERNEL)?;
-            completions.push(done, GFP_KERNEL)?;
+            let buffer = Buffer::with_shown(reply_size, Purpose::Request(index), GFP_KERNEL)?;
+            storage.push(Slot::new(buffer, Asked::NOTHING), GFP_KERNEL)?;
+            completions.push(Arc::pin_init(Completion::new(), GFP_KERNEL)?, GFP_KERNEL)?;
         }
-        let check_buffer = match capacity > count {
+        let check_buffer = match for_checks > 0 && capacity > count {
             true => Some(Buffer::with_shown(reply_size, Purpose::Check, GFP_KERNEL)?),
             false => None,
         };
@@ -162,11 +166,6 @@ impl Requests {
         queue.check_buffer = check_buffer;
         queue.slots = Slots::new(storage);
         queue.done = completions;
-        drop(queue);
-
-        for _ in 0..count {
-            self.free.signal();
-        }
         Ok(count)
     }
 
@@ -186,77 +185,60 @@ impl Requests {
 
     /// As [`Requests::run`], but says whether an error is the device's.
     pub(crate) fn send_and_wait(&self, command: Command, line: u16) -> Outcome {
-        let about = self.about(command, line);
+        let mut last = None;
+        let all = self.run_all(&mut core::iter::once((command, line)), &mut |_, reply| {
+            last = reply.ok();
+        });
 
-        match self.protocol.messages(command, line) {
-            [None, _] => Ok(Answer::Done),
-            [Some(message), None] => self.send(message, about)?.wait(),
-            [Some(first), Some(second)] => self.send_both_and_wait(first, second, about),
-        }
-    }
-
-    /// Gives a command that has two parts, both at once if there is room.
-    fn send_both_and_wait(&self, first: Message, second: Message, about: About<'_>) -> Outcome {
-        self.take_slot(about)?;
-        // Not one after the other while the first is kept: all may be kept by those who do so.
-        if !self.free.try_wait() {
-            let mut queue = self.queue.lock();
-            let first = self.submit(&mut queue, first, about);
-            queue.notify();
-            first?.wait()?;
-            return self.send(second, about)?.wait();
-        }
-
-        let mut queue = self.queue.lock();
-        let first = self.submit(&mut queue, first, about);
-        if first.is_err() {
-            self.free.signal();
-            return first.and_then(Pending::wait);
-        }
-        let second = self.submit(&mut queue, second, about);
-        queue.notify();
-
-        let outcomes = (
-            first.and_then(Pending::wait),
-            second.and_then(Pending::wait),
-        );
-        match outcomes {
-            (Err(Failure::Refused(error)), Ok(_)) => Err(Failure::Half(error)),
+        match (all, last) {
+            (Ok(()), last) => Ok(last.unwrap_or(Answer::Done)),
+            // It was not the last part that the device has refused.
+            (Err(Failure::Refused(error)), Some(_)) => Err(Failure::Half(error)),
             (Err(failure), _) => Err(failure),
-            (Ok(_), second) => second,
         }
     }
 
-    /// Gives `command` for each of the lines below `lines`, at most `room` at a time. It has to be
-    /// one that is sent in one message.
+    /// Gives commands about lines and waits until the device has done them: all at once, or as many at
+    /// a time as there is room for.
     ///
-    /// `each` gets the outcome for each line, in order, and may break off with an error, which is
-    /// then returned.
-    pub(crate) fn run_for_all(
+    /// `each` gets the reply to each message, in order. It is called with interrupts off, so it has to
+    /// be short.
+    ///
+    /// If the device refuses some, the others are done all the same. The error is that of the first one
+    /// it has refused. Once a reply is lost nothing more is sent.
+    pub(crate) fn run_all(
         &self,
-        command: Command,
-        lines: u16,
-        room: usize,
-        mut each: impl FnMut(Outcome) -> ControlFlow<Error>,
-    ) -> Result {
-        let mut batch = KVec::with_capacity(room.min(usize::from(lines)), GFP_KERNEL)?;
-        let mut next = 0;
+        commands: &mut dyn Iterator<Item = (Command, u16)>,
+        each: &mut dyn FnMut(u16, CheckedReply),
+    ) -> core::result::Result<(), Failure> {
+        let mut refused = None;
+        let mut refusals = 0;
+        let mut parts = Parts {
+            protocol: self.protocol,
+            commands,
+            second: None,
+        };
+        let mut next = parts.next();
 
-        while next < lines {
-            while next < lines && batch.len() < batch.capacity() {
-                let [Some(message), None] = self.protocol.messages(command, next) else {
-                    return Err(EINVAL);
-                };
-                batch.push(self.send(message, self.about(command, next))?, GFP_KERNEL)?;
-                next += 1;
+        while let Some((asked, _)) = next {
+            // Not what depends on something that was refused.
+            if asked.is_second && refused.is_some() {
+                break;
             }
-            for pending in batch.drain_all() {
-                if let ControlFlow::Break(error) = each(pending.wait()) {
-                    return Err(error);
+            let pending = self.send(&mut next, &mut parts)?;
+            pending.wait(&mut |asked, reply| {
+                if let Err(error) = reply {
+                    refusals += 1;
+                    refused.get_or_insert((asked, error));
                 }
-            }
+                each(asked.line, reply);
+            })?;
         }
-        Ok(())
+
+        match refused {
+            Some((asked, error)) => Err(Failure::Refused(self.refused(asked, error, refusals))),
+            None => Ok(()),
+        }
     }
 
     /// Asks for the names of all lines, which are a block of `size` bytes. If that cannot be done there
@@ -274,96 +256,135 @@ impl Requests {
         let block_size = size.checked_add(1).ok_or(EINVAL)?;
         // A large one may not be had in one piece, and that is no reason to warn.
         let block = Block::new(block_size, GFP_KERNEL | __GFP_NOWARN)?;
-        // It is about all lines, in fact.
-        let about = self.about(Command::Request, 0);
+        let asked = Asked::NOTHING;
+        let patience = self.patience(asked);
 
-        self.take_slot(about)?;
-        let mut queue = self.queue.lock();
-        let pending = self.submit_with(&mut queue, message, Some(block), about);
-        queue.notify();
+        let mut queue = self.lock_with_room(asked, patience)?;
+        let mut batch = None;
+        commands::submit(&mut queue, &mut batch, asked, message, Some(block))?;
+        let pending = self.pending(queue, batch, patience)?;
 
-        Ok(PendingNames {
-            pending: pending?,
-            size,
-        })
+        Ok(PendingNames { pending, size })
     }
 
-    /// What a request is about that begins now.
-    fn about(&self, command: Command, line: u16) -> About<'_> {
-        About {
-            requests: self,
-            command,
-            line,
+    /// How long one waits for what begins now.
+    fn patience(&self, asked: Asked) -> Patience {
+        Patience {
             deadline: Deadline::after(self.limit),
+            is_killable: !asked.command.must_be_done(),
         }
     }
 
-    /// Waits for a free slot.
-    fn take_slot(&self, about: About<'_>) -> core::result::Result<(), Failure> {
-        match about.wait_for(&self.free) {
-            Wait::Done => Ok(()),
-            Wait::TimedOut => Err(Failure::Lost(about.timed_out("there was no room for"))),
-            Wait::Killed => Err(Failure::Lost(EINTR)),
-        }
-    }
-
-    /// Sends a message; its reply is to be waited for.
-    fn send<'a>(
-        &'a self,
-        message: Message,
-        about: About<'a>,
-    ) -> core::result::Result<Pending<'a>, Failure> {
-        self.take_slot(about)?;
-
+    /// Locks the queue when there is room for a message, at least for one.
+    fn lock_with_room(
+        &self,
+        asked: Asked,
+        patience: Patience,
+    ) -> core::result::Result<LockedQueue<'_, Commands>, Failure> {
         let mut queue = self.queue.lock();
-        let pending = self.submit(&mut queue, message, about);
+
+        if queue.slots.room() == 0 && !queue.slots.is_closed() {
+            queue.slots.queue_up();
+            drop(queue);
+            let wait = patience.wait_for(&self.room);
+
+            queue = self.queue.lock();
+            // Whatever ended the wait, a slot that was promised meanwhile counts.
+            if wait == Wait::Done || self.room.try_wait() {
+                queue.slots.redeem();
+            } else {
+                queue.slots.leave();
+                drop(queue);
+                return Err(Failure::Lost(match wait {
+                    Wait::TimedOut => self.timed_out("there was no room for", asked),
+                    Wait::Done | Wait::Killed => EINTR,
+                }));
+            }
+        }
+        match queue.slots.is_closed() {
+            true => Err(Failure::Lost(ENODEV)),
+            false => Ok(queue),
+        }
+    }
+
+    /// Sends messages, as many as there is room for, but one at least. Their replies are to be waited
+    /// for. `next` is the first of them, and then the one that comes after them.
+    fn send(
+        &self,
+        next: &mut Option<(Asked, Message)>,
+        parts: &mut Parts<'_>,
+    ) -> core::result::Result<Pending<'_>, Failure> {
+        let asked = next.map_or(Asked::NOTHING, |(asked, _)| asked);
+        let patience = self.patience(asked);
+        let mut queue = self.lock_with_room(asked, patience)?;
+        let mut batch = None;
+
+        while let Some((asked, message)) = *next {
+            match commands::submit(&mut queue, &mut batch, asked, message, None) {
+                Ok(true) => *next = parts.next(),
+                Ok(false) => break,
+                // What was sent before is waited for. This one will fail again.
+                Err(_) if batch.is_some() => break,
+                Err(error) => return Err(Failure::Lost(error)),
+            }
+        }
+        self.pending(queue, batch, patience)
+    }
+
+    /// Tells the device about a batch.
+    fn pending<'a>(
+        &'a self,
+        queue: LockedQueue<'_, Commands>,
+        batch: Option<Batch>,
+        patience: Patience,
+    ) -> core::result::Result<Pending<'a>, Failure> {
+        let done = batch
+            .as_ref()
+            .and_then(|batch| queue.done.get(batch.first().get()))
+            .cloned();
         queue.notify();
-        pending
-    }
 
-    /// Gives a message to the queue, in a slot that was taken.
-    fn submit<'a>(
-        &'a self,
-        queue: &mut LockedQueue<'_, Commands>,
-        message: Message,
-        about: About<'a>,
-    ) -> core::result::Result<Pending<'a>, Failure> {
-        self.submit_with(queue, message, None, about)
-    }
-
-    /// As [`submit`](Self::submit), with room for a reply that is larger than others.
-    fn submit_with<'a>(
-        &'a self,
-        queue: &mut LockedQueue<'_, Commands>,
-        message: Message,
-        block: Option<Block>,
-        about: About<'a>,
-    ) -> core::result::Result<Pending<'a>, Failure> {
-        // There is a free slot, unless the slots were closed.
-        let (index, mut buffer) = queue.slots.begin().ok_or(Failure::Lost(ENODEV))?;
-        let Some(done) = queue.done.get(index.get()).cloned() else {
-            return Err(Failure::Lost(ENODEV));
-        };
-
-        // The last one who waited may have given up just before the signal came.
-        while done.try_wait() {}
-
-        buffer.write(message.to_bytes());
-        if let Some(block) = block {
-            buffer.lend_block(block);
-        }
-        if let Err((mut buffer, error)) = queue.submit(buffer) {
-            buffer.take_block();
-            queue.slots.cancel(index, buffer);
-            self.free.signal();
-            return Err(Failure::Lost(error));
-        }
-
+        // There is one, unless the queue is closed.
+        let done = done.ok_or(Failure::Lost(ENODEV))?;
         Ok(Pending {
-            about,
-            index: Some(index),
+            requests: self,
+            batch,
             done,
+            patience,
         })
+    }
+
+    fn timed_out(&self, what: &str, asked: Asked) -> Error {
+        let Asked { command, line, .. } = asked;
+
+        self.messages
+            .warn(fmt!("line {line}: {what} {command:?} in time"));
+        ETIMEDOUT
+    }
+
+    /// What replies that carry no answer mean to the caller: the first one of them is to `asked`, and
+    /// there are `count`.
+    fn refused(&self, asked: Asked, error: ReplyError, count: usize) -> Error {
+        let Asked { command, line, .. } = asked;
+
+        match error {
+            ReplyError::Refused(errno) => return Error::from_errno(-errno),
+            ReplyError::Failed => return EIO,
+            _ => (),
+        }
+        match count {
+            1 => self
+                .messages
+                .warn(fmt!("line {line}: {command:?}: {error}")),
+            _ => self.messages.warn(fmt!(
+                "line {line}: {command:?}: {error}; and {} more",
+                count - 1
+            )),
+        }
+        match error.is_violation() {
+            true => EPROTO,
+            false => EIO,
+        }
     }
 
     /// Ends all waits with [`ENODEV`], those to come included.
@@ -380,109 +401,120 @@ impl Requests {
         }
         drop(queue);
 
-        self.free.signal_for_ever();
+        self.room.signal_for_ever();
     }
 }
 
-/// A command on its way, for those who wait and for messages.
+/// The messages of commands, one after the other.
+struct Parts<'a> {
+    protocol: Protocol,
+    commands: &'a mut dyn Iterator<Item = (Command, u16)>,
+    /// The second one of a command that has two.
+    second: Option<(Asked, Message)>,
+}
+
+impl Parts<'_> {
+    fn next(&mut self) -> Option<(Asked, Message)> {
+        if let Some(second) = self.second.take() {
+            return Some(second);
+        }
+        // A command that the protocol does without is done.
+        loop {
+            let (command, line) = self.commands.next()?;
+            let [first, second] = self.protocol.messages(command, line);
+            let asked = |is_second| Asked {
+                command,
+                line,
+                is_second,
+            };
+
+            if let Some(first) = first {
+                self.second = second.map(|second| (asked(true), second));
+                return Some((asked(false), first));
+            }
+        }
+    }
+}
+
+/// How long, and how, one waits.
 #[derive(Clone, Copy)]
-struct About<'a> {
-    requests: &'a Requests,
-    command: Command,
-    line: u16,
+struct Patience {
     deadline: Deadline,
+    is_killable: bool,
 }
 
-impl About<'_> {
-    /// Waits for a signal, as long as this command may wait.
-    fn wait_for(&self, signal: &Completion) -> Wait {
-        match self.command.must_be_done() {
-            true => signal.wait_until(self.deadline),
-            false => signal.wait_killable(self.deadline),
-        }
-    }
-
-    fn timed_out(&self, what: &str) -> Error {
-        let Self { line, command, .. } = self;
-
-        self.requests
-            .messages
-            .warn(fmt!("line {line}: {what} {command:?} in time"));
-        ETIMEDOUT
-    }
-
-    /// What a reply that carries no answer means to the caller.
-    fn refused(&self, error: ReplyError) -> Error {
-        let Self { line, command, .. } = self;
-
-        match error {
-            ReplyError::Refused(errno) => return Error::from_errno(-errno),
-            ReplyError::Failed => return EIO,
-            _ => (),
-        }
-        self.requests
-            .messages
-            .warn(fmt!("line {line}: {command:?}: {error}"));
-        match error.is_violation() {
-            true => EPROTO,
-            false => EIO,
+impl Patience {
+    fn wait_for(self, signal: &Completion) -> Wait {
+        match self.is_killable {
+            true => signal.wait_killable(self.deadline),
+            false => signal.wait_until(self.deadline),
         }
     }
 }
 
-/// A message that was sent, and whose reply nobody has waited for yet.
+/// Messages that were sent, and whose replies nobody has waited for yet.
 ///
-/// If it is dropped without a wait its slot is given up.
+/// If it is dropped without a wait its slots are given up.
 struct Pending<'a> {
-    about: About<'a>,
-    /// The slot; `None` when this has given it back or up.
-    index: Option<Index>,
+    requests: &'a Requests,
+    /// The slots; `None` when this has given them back or up.
+    batch: Option<Batch>,
+    /// Signalled when all replies are there, or will not come.
     done: Arc<Completion>,
+    patience: Patience,
 }
 
 impl Pending<'_> {
-    /// Waits for the reply, and checks it; see [`Requests::run`].
-    fn wait(self) -> Outcome {
-        let about = self.about;
-        let Reply { raw, written, .. } = self.wait_for_reply().map_err(|wait| {
-            Failure::Lost(match wait {
-                Wait::Done => ENODEV,
-                Wait::TimedOut => about.timed_out("the device did not answer"),
-                Wait::Killed => EINTR,
-            })
-        })?;
+    /// Waits for the replies, and checks them; see [`Requests::run_all`].
+    fn wait(self, each: &mut dyn FnMut(Asked, CheckedReply)) -> core::result::Result<(), Failure> {
+        let requests = self.requests;
+        let mut lost = None;
 
-        about
-            .requests
-            .protocol
-            .check_reply(about.command, about.line, written, raw)
-            .map_err(|error| Failure::Refused(about.refused(error)))
+        let wait = self.wait_for_replies(&mut |asked, reply| match reply {
+            Some(Reply { raw, written, .. }) => {
+                let Asked { command, line, .. } = asked;
+                each(
+                    asked,
+                    requests.protocol.check_reply(command, line, written, raw),
+                );
+            }
+            None => {
+                lost.get_or_insert(asked);
+            }
+        });
+
+        let Some(asked) = lost else { return Ok(()) };
+        Err(Failure::Lost(match wait {
+            Wait::Done => ENODEV,
+            Wait::TimedOut => requests.timed_out("the device did not answer", asked),
+            Wait::Killed => EINTR,
+        }))
     }
 
-    /// Waits for the reply. If there is none the error says what has ended the wait.
-    fn wait_for_reply(mut self) -> core::result::Result<Reply, Wait> {
-        let wait = self.about.wait_for(&self.done);
+    /// Waits for the replies, and returns what has ended the wait. `each` gets those that are there,
+    /// whatever it was.
+    fn wait_for_replies(mut self, each: &mut dyn FnMut(Asked, Option<Reply>)) -> Wait {
+        let wait = self.patience.wait_for(&self.done);
 
-        // Whatever ended the wait, a reply that is there counts.
-        self.finish().ok_or(wait)
+        self.finish(each);
+        wait
     }
 
-    /// Takes the reply if it is there, and gives the slot back or up.
-    fn finish(&mut self) -> Option<Reply> {
-        let index = self.index.take()?;
-        let requests = self.about.requests;
-        let reply = requests.queue.lock().slots.finish(index);
+    /// Takes the replies that are there, and gives the slots back or up.
+    fn finish(&mut self, each: &mut dyn FnMut(Asked, Option<Reply>)) {
+        let Some(batch) = self.batch.take() else {
+            return;
+        };
+        let mut queue = self.requests.queue.lock();
 
-        if reply.is_some() {
-            requests.free.signal();
-        }
-        reply
+        queue.slots.finish(batch, each);
+        queue.wake_queued();
     }
 }
 
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
-        self.finish();
+        self.finish(&mut |_, _| ());
     }
 }
 
@@ -496,21 +528,20 @@ impl PendingNames<'_> {
     /// Waits for the block of names. If it cannot be had there is a message.
     pub(crate) fn wait(self) -> Option<KVVec<u8>> {
         let Self { pending, size } = self;
-        let requests = pending.about.requests;
+        let requests = pending.requests;
         let warn = |why: fmt::Arguments<'_>| {
             requests.messages.warn(fmt!(
                 "the device does not tell the names of the lines: {why}"
             ));
         };
 
-        let (block, written) = match pending.wait_for_reply() {
-            Ok(Reply { block, written, .. }) => (block?, written),
-            Err(_) => {
-                warn(fmt!("no answer"));
-                return None;
-            }
+        let mut answer = None;
+        pending.wait_for_replies(&mut |_, reply| answer = reply);
+        let Some(Reply { block, written, .. }) = answer else {
+            warn(fmt!("no answer"));
+            return None;
         };
-        let mut block = block
+        let mut block = block?
             .into_copy()
             .inspect_err(|error| warn(fmt!("{error:?}")))
             .ok()?;

@@ -6,6 +6,11 @@
 //! the slot is either waited for or given up. A slot that was given up stays the device's until the
 //! buffer comes back, however late that is: only then can it be used again.
 //!
+//! Slots that are begun together are a [`Batch`]: who waits for it waits once, for all replies.
+//!
+//! If no slot is free, one can queue up for it. Whoever does is promised a slot, in turn, when there
+//! are any again, and nobody else gets that one.
+//!
 //! Pure, like [`rfc`](super::rfc): compiled for the kernel and for the host from this one file. The
 //! caller provides the storage, the lock and the waiting.
 
@@ -66,14 +71,15 @@ impl Set {
         Some(Index((number as u32 * u64::BITS + bit) as u8))
     }
 
-    fn len(&self) -> u32 {
-        self.0.iter().map(|word| word.count_ones()).sum()
+    fn len(&self) -> usize {
+        // CAST: The count is `MAX_SLOTS` at the most.
+        self.0.iter().map(|word| word.count_ones()).sum::<u32>() as usize
     }
 }
 
-/// A slot that holds a buffer `B`, and at times a reply `R`.
+/// What a slot is at the moment.
 #[derive(Debug)]
-pub enum Slot<B, R> {
+enum State<B, R> {
     /// Nobody uses the slot.
     Free(B),
     /// The device has the buffer, and somebody waits for its reply.
@@ -84,11 +90,55 @@ pub enum Slot<B, R> {
     Answered(B, R),
 }
 
+/// A slot that holds a buffer `B`, and at times a reply `R`.
+///
+/// It remembers what it was used for last, a `T`.
+#[derive(Debug)]
+pub struct Slot<B, R, T> {
+    state: State<B, R>,
+    used_for: T,
+    /// The first slot of the batch that this one is in.
+    first: Index,
+    /// The next slot of that batch.
+    next: Option<Index>,
+    /// In the first slot of a batch: how many replies are missing.
+    missing: usize,
+}
+
+impl<B, R, T> Slot<B, R, T> {
+    /// Makes a free slot with a buffer. It was not used for anything, which `used_for` stands for.
+    pub const fn new(buffer: B, used_for: T) -> Self {
+        Self {
+            state: State::Free(buffer),
+            used_for,
+            first: Index(0),
+            next: None,
+            missing: 0,
+        }
+    }
+}
+
+/// Slots that were begun together, one at least.
+#[derive(Debug)]
+pub struct Batch {
+    first: Index,
+    last: Index,
+}
+
+impl Batch {
+    /// The first slot; its number stands for the batch.
+    pub const fn first(&self) -> Index {
+        self.first
+    }
+}
+
 /// What a returned buffer means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Returned {
-    /// Somebody waits for it: wake them.
-    Awaited,
+    /// It is the last one that its batch waits for: wake who waits. This is the batch's first slot.
+    Complete(Index),
+    /// Others of its batch are missing.
+    Part,
     /// It comes too late. The slot is free again.
     Late,
     /// The slot did not miss a buffer. This cannot happen; the buffer is dropped.
@@ -101,12 +151,17 @@ pub struct Slots<S> {
     storage: S,
     /// Those that are free.
     free: Set,
+    /// How many of those are promised to somebody.
+    promised: usize,
+    /// How many have queued up and were not promised a slot yet.
+    queued: usize,
     closed: bool,
 }
 
-impl<S, B, R> Slots<S>
+impl<S, B, R, T> Slots<S>
 where
-    S: DerefMut<Target = [Slot<B, R>]>,
+    S: DerefMut<Target = [Slot<B, R, T>]>,
+    T: Copy,
 {
     /// Takes the slots in `storage`, all of which are free. Those after [`MAX_SLOTS`] are not used.
     pub fn new(storage: S) -> Self {
@@ -116,36 +171,40 @@ where
         Self {
             storage,
             free,
+            promised: 0,
+            queued: 0,
             closed: false,
         }
     }
 
-    fn slot_mut(&mut self, index: Index) -> Option<&mut Slot<B, R>> {
+    fn slot_mut(&mut self, index: Index) -> Option<&mut Slot<B, R, T>> {
         self.storage.get_mut(index.get())
     }
 
     fn set_free(&mut self, index: Index, buffer: B) {
         if let Some(slot) = self.slot_mut(index) {
-            *slot = Slot::Free(buffer);
+            slot.state = State::Free(buffer);
             self.free.insert(index);
         }
     }
 
     /// Takes the buffer of a free slot, to be given to the device.
     ///
-    /// `None` if no slot is free, or the slots are closed.
+    /// `None` if no slot is free but those that are promised, or the slots are closed. If the device
+    /// has got the buffer the slot is to be [added](Self::add) to a batch, else it is to be
+    /// [cancelled](Self::cancel), before anything else.
     pub fn begin(&mut self) -> Option<(Index, B)> {
-        if self.closed {
+        if self.closed || self.room() == 0 {
             return None;
         }
         let index = self.free.take_first()?;
         let slot = self.slot_mut(index)?;
 
-        match core::mem::replace(slot, Slot::Waiting) {
-            Slot::Free(buffer) => Some((index, buffer)),
+        match core::mem::replace(&mut slot.state, State::Waiting) {
+            State::Free(buffer) => Some((index, buffer)),
             // The set says that it is free: this cannot happen.
             other => {
-                *slot = other;
+                slot.state = other;
                 None
             }
         }
@@ -156,39 +215,117 @@ where
         self.set_free(index, buffer);
     }
 
-    /// The device has returned the buffer of a slot, with a reply.
-    pub fn returned(&mut self, index: Index, buffer: B, reply: R) -> Returned {
-        match self.slot_mut(index) {
-            Some(slot @ Slot::Waiting) => {
-                *slot = Slot::Answered(buffer, reply);
-                Returned::Awaited
+    /// Adds a slot that was begun to a batch, or starts a batch with it.
+    pub fn add(&mut self, batch: &mut Option<Batch>, index: Index, used_for: T) {
+        let (first, before) = match batch {
+            Some(Batch { first, last }) => (*first, Some(core::mem::replace(last, index))),
+            None => {
+                *batch = Some(Batch {
+                    first: index,
+                    last: index,
+                });
+                (index, None)
             }
-            Some(Slot::Abandoned) => {
-                self.set_free(index, buffer);
-                Returned::Late
-            }
-            _ => Returned::Stray,
+        };
+
+        if let Some(slot) = self.slot_mut(index) {
+            slot.used_for = used_for;
+            slot.first = first;
+            slot.next = None;
+            slot.missing = 0;
+        }
+        if let Some(slot) = before.and_then(|before| self.slot_mut(before)) {
+            slot.next = Some(index);
+        }
+        if let Some(slot) = self.slot_mut(first) {
+            slot.missing += 1;
         }
     }
 
-    /// The one who waits for a slot is through with it, for whatever reason.
-    ///
-    /// If there is a reply, this returns it, and the slot is free. If not, the slot is given up.
-    pub fn finish(&mut self, index: Index) -> Option<R> {
-        let slot = self.slot_mut(index)?;
-
-        match core::mem::replace(slot, Slot::Abandoned) {
-            Slot::Answered(buffer, reply) => {
+    /// The device has returned the buffer of a slot, with a reply.
+    pub fn returned(&mut self, index: Index, buffer: B, reply: R) -> Returned {
+        let Some(slot) = self.slot_mut(index) else {
+            return Returned::Stray;
+        };
+        match slot.state {
+            State::Waiting => slot.state = State::Answered(buffer, reply),
+            State::Abandoned => {
                 self.set_free(index, buffer);
-                Some(reply)
+                return Returned::Late;
             }
-            Slot::Waiting | Slot::Abandoned => None,
-            // Nobody waited for it: this cannot happen.
-            free @ Slot::Free(_) => {
-                *slot = free;
-                None
+            State::Free(_) | State::Answered(..) => return Returned::Stray,
+        }
+
+        let first = slot.first;
+        let Some(slot) = self.slot_mut(first) else {
+            return Returned::Stray;
+        };
+        slot.missing = slot.missing.saturating_sub(1);
+        match slot.missing {
+            0 => Returned::Complete(first),
+            _ => Returned::Part,
+        }
+    }
+
+    /// The one who waits for a batch is through with it, for whatever reason.
+    ///
+    /// `each` gets what each slot was used for, in the order in which they were added, and its reply.
+    /// If there is one the slot is free. If not, the slot is given up.
+    pub fn finish(&mut self, batch: Batch, mut each: impl FnMut(T, Option<R>)) {
+        let mut next = Some(batch.first);
+
+        // (The links of a batch end; and there are no more than there are slots.)
+        for _ in 0..self.storage.len() {
+            let Some(index) = next else { break };
+            let Some(slot) = self.slot_mut(index) else {
+                break;
+            };
+            let used_for = slot.used_for;
+            next = slot.next.take();
+
+            match core::mem::replace(&mut slot.state, State::Abandoned) {
+                State::Answered(buffer, reply) => {
+                    self.set_free(index, buffer);
+                    each(used_for, Some(reply));
+                }
+                State::Waiting | State::Abandoned => each(used_for, None),
+                // Nobody waited for it: this cannot happen.
+                free @ State::Free(_) => {
+                    slot.state = free;
+                    each(used_for, None);
+                }
             }
         }
+    }
+
+    /// How many slots can be begun now.
+    pub fn room(&self) -> usize {
+        self.free.len().saturating_sub(self.promised)
+    }
+
+    /// Queues up for a slot.
+    pub fn queue_up(&mut self) {
+        self.queued += 1;
+    }
+
+    /// Promises slots that are free to those who have queued up, and returns how many of them are to
+    /// be woken.
+    pub fn promise(&mut self) -> usize {
+        let count = self.room().min(self.queued);
+
+        self.queued -= count;
+        self.promised += count;
+        count
+    }
+
+    /// One who was promised a slot is here: there is [room](Self::room) for it.
+    pub fn redeem(&mut self) {
+        self.promised = self.promised.saturating_sub(1);
+    }
+
+    /// One who has queued up, and was not promised a slot, gives up.
+    pub fn leave(&mut self) {
+        self.queued = self.queued.saturating_sub(1);
     }
 
     /// Lets no request begin any more.
@@ -201,20 +338,22 @@ where
         self.closed
     }
 
-    /// The slots that somebody waits for.
+    /// The first slots of the batches that somebody waits for, some of them several times.
     pub fn waiting<'a>(&'a self) -> impl Iterator<Item = Index> + 'a
     where
         B: 'a,
         R: 'a,
+        T: 'a,
     {
-        Index::all(self.storage.len())
-            .zip(self.storage.iter())
-            .filter(|(_, slot)| matches!(slot, Slot::Waiting))
-            .map(|(index, _)| index)
+        self.storage
+            .iter()
+            .take(MAX_SLOTS)
+            .filter(|slot| matches!(slot.state, State::Waiting))
+            .map(|slot| slot.first)
     }
 
     /// How many slots are free.
-    pub fn free_count(&self) -> u32 {
+    pub fn free_count(&self) -> usize {
         self.free.len()
     }
 }

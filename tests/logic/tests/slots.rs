@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use gpio_virtio_logic::slots::{
+    Batch,
     Index,
     Returned,
     Slot,
@@ -13,29 +14,58 @@ use gpio_virtio_logic::slots::{
 };
 use proptest::prelude::*;
 
-type TestSlots = Slots<Vec<Slot<usize, u32>>>;
+/// A buffer has the number of its slot, and what a slot is used for is a number too.
+type TestSlots = Slots<Vec<Slot<usize, u32, u32>>>;
 
 /// Slots of which each has a buffer with its own number.
 fn slots(count: usize) -> TestSlots {
-    Slots::new((0..count).map(Slot::Free).collect::<Vec<_>>())
+    Slots::new(
+        (0..count)
+            .map(|number| Slot::new(number, 0))
+            .collect::<Vec<_>>(),
+    )
+}
+
+/// Begins a slot and adds it to a batch.
+fn begin(slots: &mut TestSlots, batch: &mut Option<Batch>, used_for: u32) -> Option<(Index, usize)> {
+    let (index, buffer) = slots.begin()?;
+    slots.add(batch, index, used_for);
+    Some((index, buffer))
+}
+
+/// What a batch ends with.
+fn finish(slots: &mut TestSlots, batch: Option<Batch>) -> Vec<(u32, Option<u32>)> {
+    let mut result = Vec::new();
+    slots.finish(batch.unwrap(), |used_for, reply| {
+        result.push((used_for, reply));
+    });
+    result
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Begin,
-    Cancel(usize),
+    /// Begins a batch of so many, or of as many as there is room for.
+    Begin(usize),
+    /// Begins a slot that the device does not get.
+    Cancel,
     Return(usize, u32),
     Finish(usize),
+    QueueUp,
+    Leave,
+    Redeem,
     Close,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        8 => Just(Step::Begin),
-        1 => any::<usize>().prop_map(Step::Cancel),
-        6 => (any::<usize>(), any::<u32>()).prop_map(|(which, reply)| Step::Return(which, reply)),
+        8 => (1usize..=4).prop_map(Step::Begin),
+        1 => Just(Step::Cancel),
+        12 => (any::<usize>(), any::<u32>()).prop_map(|(which, reply)| Step::Return(which, reply)),
         6 => any::<usize>().prop_map(Step::Finish),
-        1 => prop_oneof![9 => Just(Step::Begin), 1 => Just(Step::Close)],
+        2 => Just(Step::QueueUp),
+        1 => Just(Step::Leave),
+        3 => Just(Step::Redeem),
+        1 => prop_oneof![9 => Just(Step::Begin(1)), 1 => Just(Step::Close)],
     ]
 }
 
@@ -43,19 +73,40 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Clone, Copy, Debug)]
 struct Use {
     index: Index,
-    buffer: usize,
-    /// Whether somebody waits for it.
-    awaited: bool,
+    used_for: u32,
+    /// The batch that waits for it, if one does.
+    batch: Option<u32>,
     /// The reply, once the buffer is back.
     reply: Option<u32>,
 }
 
-/// One of the slots in use that fit.
-fn pick(uses: &BTreeMap<usize, Use>, which: usize, fits: fn(&Use) -> bool) -> Option<Use> {
-    let fitting: Vec<_> = uses.values().filter(|slot| fits(slot)).collect();
-    fitting
-        .get(which.checked_rem(fitting.len())?)
-        .map(|&&slot| slot)
+/// The whole of the model.
+#[derive(Debug, Default)]
+struct Model {
+    uses: BTreeMap<usize, Use>,
+    batches: BTreeMap<u32, Batch>,
+    next: u32,
+    queued: usize,
+    promised: usize,
+    closed: bool,
+}
+
+impl Model {
+    fn room(&self, count: usize) -> usize {
+        count - self.uses.len() - self.promised
+    }
+
+    /// How many replies a batch waits for.
+    fn missing(&self, batch: u32) -> usize {
+        self.uses
+            .values()
+            .filter(|slot| slot.batch == Some(batch) && slot.reply.is_none())
+            .count()
+    }
+}
+
+fn pick<T: Copy>(from: &[T], which: usize) -> Option<T> {
+    from.get(which.checked_rem(from.len())?).copied()
 }
 
 proptest! {
@@ -64,62 +115,114 @@ proptest! {
         count in 1usize..=6, steps in proptest::collection::vec(step(), 0..200)
     ) {
         let mut slots = slots(count);
-        let mut uses: BTreeMap<usize, Use> = BTreeMap::new();
-        let mut closed = false;
+        let mut model = Model::default();
 
         for step in steps {
             match step {
-                Step::Begin => match slots.begin() {
-                    Some((index, buffer)) => {
-                        prop_assert!(!closed);
-                        let slot = Use { index, buffer, awaited: true, reply: None };
-                        prop_assert!(uses.insert(index.get(), slot).is_none());
+                Step::Begin(wanted) => {
+                    let room = if model.closed { 0 } else { model.room(count) };
+                    let number = model.next;
+                    let mut batch = None;
+                    let mut begun = 0;
+                    while begun < wanted {
+                        model.next += 1;
+                        let Some((index, buffer)) = begin(&mut slots, &mut batch, model.next) else {
+                            break;
+                        };
+                        begun += 1;
                         // Each buffer stays with its slot.
                         prop_assert_eq!(buffer, index.get());
+                        let slot =
+                            Use { index, used_for: model.next, batch: Some(number), reply: None };
+                        prop_assert!(model.uses.insert(index.get(), slot).is_none());
                     }
-                    None => prop_assert!(closed || uses.len() == count),
-                },
-                Step::Cancel(which) => {
-                    if let Some(slot) = pick(&uses, which, |slot| slot.awaited && slot.reply.is_none()) {
-                        slots.cancel(slot.index, slot.buffer);
-                        uses.remove(&slot.index.get());
+                    prop_assert_eq!(begun, wanted.min(room));
+                    if let Some(batch) = batch {
+                        model.batches.insert(number, batch);
+                    }
+                }
+                Step::Cancel => {
+                    if let Some((index, buffer)) = slots.begin() {
+                        slots.cancel(index, buffer);
                     }
                 }
                 Step::Return(which, reply) => {
-                    if let Some(slot) = pick(&uses, which, |slot| slot.reply.is_none()) {
-                        let returned = slots.returned(slot.index, slot.buffer, reply);
-                        if slot.awaited {
-                            prop_assert_eq!(returned, Returned::Awaited);
-                            uses.insert(slot.index.get(), Use { reply: Some(reply), ..slot });
-                        } else {
+                    let out: Vec<usize> = model.uses.values()
+                        .filter(|slot| slot.reply.is_none())
+                        .map(|slot| slot.index.get())
+                        .collect();
+                    let Some(slot) = pick(&out, which).and_then(|key| model.uses.get(&key).copied())
+                    else {
+                        continue;
+                    };
+                    let returned = slots.returned(slot.index, slot.index.get(), reply);
+                    match slot.batch {
+                        Some(batch) => {
+                            let answered = Use { reply: Some(reply), ..slot };
+                            model.uses.insert(slot.index.get(), answered);
+                            let expected = match model.missing(batch) {
+                                0 => Returned::Complete(model.batches[&batch].first()),
+                                _ => Returned::Part,
+                            };
+                            prop_assert_eq!(returned, expected);
+                        }
+                        None => {
+                            model.uses.remove(&slot.index.get());
                             prop_assert_eq!(returned, Returned::Late);
-                            uses.remove(&slot.index.get());
                         }
                     }
                 }
                 Step::Finish(which) => {
-                    if let Some(slot) = pick(&uses, which, |slot| slot.awaited) {
-                        prop_assert_eq!(slots.finish(slot.index), slot.reply);
-                        match slot.reply {
-                            Some(_) => uses.remove(&slot.index.get()),
-                            None => uses.insert(slot.index.get(), Use { awaited: false, ..slot }),
-                        };
+                    let all: Vec<u32> = model.batches.keys().copied().collect();
+                    let Some(number) = pick(&all, which) else { continue };
+                    let batch = model.batches.remove(&number);
+                    // In the order in which they were begun.
+                    let mut expected: Vec<_> = model.uses.values()
+                        .filter(|slot| slot.batch == Some(number))
+                        .map(|slot| (slot.used_for, slot.reply))
+                        .collect();
+                    expected.sort_unstable();
+                    prop_assert_eq!(finish(&mut slots, batch), expected);
+                    model.uses.retain(|_, slot| slot.batch != Some(number) || slot.reply.is_none());
+                    for slot in model.uses.values_mut() {
+                        slot.batch = slot.batch.filter(|&batch| batch != number);
                     }
                 }
+                Step::QueueUp => {
+                    slots.queue_up();
+                    model.queued += 1;
+                }
+                Step::Leave => if model.queued > 0 {
+                    slots.leave();
+                    model.queued -= 1;
+                },
+                Step::Redeem => if model.promised > 0 {
+                    slots.redeem();
+                    model.promised -= 1;
+                    prop_assert!(model.room(count) > 0);
+                },
                 Step::Close => {
                     slots.close();
-                    closed = true;
+                    model.closed = true;
                 }
             }
 
-            prop_assert_eq!(slots.is_closed(), closed);
-            prop_assert_eq!(slots.free_count() as usize, count - uses.len());
-            let waiting: Vec<_> = slots.waiting().map(Index::get).collect();
-            let expected: Vec<_> = uses
-                .values()
-                .filter(|slot| slot.awaited && slot.reply.is_none())
-                .map(|slot| slot.index.get())
+            // Whoever has queued up gets what there is.
+            let woken = slots.promise();
+            prop_assert_eq!(woken, model.queued.min(model.room(count)));
+            model.queued -= woken;
+            model.promised += woken;
+
+            prop_assert_eq!(slots.is_closed(), model.closed);
+            prop_assert_eq!(slots.free_count(), count - model.uses.len());
+            prop_assert_eq!(slots.room(), model.room(count));
+            let mut waiting: Vec<_> = slots.waiting().map(Index::get).collect();
+            let mut expected: Vec<_> = model.uses.values()
+                .filter(|slot| slot.reply.is_none())
+                .filter_map(|slot| Some(model.batches[&slot.batch?].first().get()))
                 .collect();
+            waiting.sort_unstable();
+            expected.sort_unstable();
             prop_assert_eq!(waiting, expected);
         }
     }
@@ -130,9 +233,10 @@ fn all_slots_can_be_used_and_no_more() {
     for count in [0, 1, 2, 127, 128, 200] {
         let mut slots = slots(count);
         let usable = count.min(MAX_SLOTS);
-        assert_eq!(slots.free_count() as usize, usable);
+        let mut batch = None;
+        assert_eq!(slots.free_count(), usable);
         for expected in 0..usable {
-            let (index, buffer) = slots.begin().unwrap();
+            let (index, buffer) = begin(&mut slots, &mut batch, 0).unwrap();
             assert_eq!((index.get(), buffer), (expected, expected));
         }
         assert!(slots.begin().is_none());
@@ -143,23 +247,62 @@ fn all_slots_can_be_used_and_no_more() {
 #[test]
 fn a_slot_that_was_given_up_is_not_used_before_its_buffer_is_back() {
     let mut slots = slots(1);
-    let (index, buffer) = slots.begin().unwrap();
-    assert_eq!(slots.finish(index), None);
+    let mut batch = None;
+    let (index, buffer) = begin(&mut slots, &mut batch, 1).unwrap();
+    assert_eq!(finish(&mut slots, batch), [(1, None)]);
     assert!(slots.begin().is_none());
     assert_eq!(slots.returned(index, buffer, 7), Returned::Late);
     // The late reply is nobody's: the next one gets its own.
-    let (index, buffer) = slots.begin().unwrap();
-    assert_eq!(slots.returned(index, buffer, 8), Returned::Awaited);
-    assert_eq!(slots.finish(index), Some(8));
+    let mut batch = None;
+    let (index, buffer) = begin(&mut slots, &mut batch, 2).unwrap();
+    assert_eq!(slots.returned(index, buffer, 8), Returned::Complete(index));
+    assert_eq!(finish(&mut slots, batch), [(2, Some(8))]);
+}
+
+#[test]
+fn a_late_reply_does_not_count_for_the_next_batch() {
+    let mut slots = slots(3);
+    let mut batch = None;
+    let (first, _) = begin(&mut slots, &mut batch, 1).unwrap();
+    let (second, _) = begin(&mut slots, &mut batch, 2).unwrap();
+    assert_eq!(slots.returned(first, 0, 5), Returned::Part);
+    assert_eq!(finish(&mut slots, batch), [(1, Some(5)), (2, None)]);
+
+    // The next batch has the same first slot.
+    let mut batch = None;
+    assert_eq!(begin(&mut slots, &mut batch, 3), Some((first, 0)));
+    let (third, _) = begin(&mut slots, &mut batch, 4).unwrap();
+    assert_eq!(slots.returned(second, 1, 6), Returned::Late);
+    assert_eq!(slots.returned(third, 2, 7), Returned::Part);
+    assert_eq!(slots.returned(first, 0, 8), Returned::Complete(first));
+    assert_eq!(finish(&mut slots, batch), [(3, Some(8)), (4, Some(7))]);
+}
+
+#[test]
+fn a_promised_slot_is_nobody_elses() {
+    let mut slots = slots(1);
+    let mut batch = None;
+    let (index, buffer) = begin(&mut slots, &mut batch, 1).unwrap();
+    slots.queue_up();
+    assert_eq!(slots.promise(), 0);
+    assert_eq!(slots.returned(index, buffer, 0), Returned::Complete(index));
+    finish(&mut slots, batch);
+    assert_eq!(slots.promise(), 1);
+    // It is free, but not to be had.
+    assert_eq!((slots.free_count(), slots.room()), (1, 0));
+    assert!(slots.begin().is_none());
+    slots.redeem();
+    assert!(slots.begin().is_some());
 }
 
 #[test]
 fn a_buffer_that_was_not_missed_is_stray() {
     let mut slots = slots(2);
-    let (index, buffer) = slots.begin().unwrap();
-    assert_eq!(slots.returned(index, buffer, 1), Returned::Awaited);
+    let mut batch = None;
+    let (index, buffer) = begin(&mut slots, &mut batch, 1).unwrap();
+    assert_eq!(slots.returned(index, buffer, 1), Returned::Complete(index));
     assert_eq!(slots.returned(index, 9, 2), Returned::Stray);
-    assert_eq!(slots.finish(index), Some(1));
+    assert_eq!(finish(&mut slots, batch), [(1, Some(1))]);
     assert_eq!(slots.returned(index, 9, 3), Returned::Stray);
     assert_eq!(slots.begin().map(|(_, buffer)| buffer), Some(0));
 }
@@ -167,10 +310,11 @@ fn a_buffer_that_was_not_missed_is_stray() {
 #[test]
 fn what_is_under_way_can_end_after_a_close() {
     let mut slots = slots(2);
-    let (index, buffer) = slots.begin().unwrap();
+    let mut batch = None;
+    let (index, buffer) = begin(&mut slots, &mut batch, 1).unwrap();
     slots.close();
     assert!(slots.begin().is_none());
-    assert_eq!(slots.returned(index, buffer, 5), Returned::Awaited);
-    assert_eq!(slots.finish(index), Some(5));
+    assert_eq!(slots.returned(index, buffer, 5), Returned::Complete(index));
+    assert_eq!(finish(&mut slots, batch), [(1, Some(5))]);
     assert!(slots.begin().is_none());
 }
