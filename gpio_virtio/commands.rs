@@ -174,7 +174,7 @@ impl Handler for Commands {
         let mut locked = queue.lock();
         let mut check = None;
 
-        while let Some((mut buffer, written)) = locked.take() {
+        locked.take_all(|locked, mut buffer, written| {
             let reply = Reply {
                 raw: buffer.read(),
                 written,
@@ -183,7 +183,7 @@ impl Handler for Commands {
             let Purpose::Request(index) = *buffer.context() else {
                 check = Some((locked.check, reply));
                 locked.check_buffer = Some(buffer);
-                continue;
+                return;
             };
 
             match locked.slots.returned(index, buffer, reply) {
@@ -195,7 +195,7 @@ impl Handler for Commands {
                 Returned::Late => locked.wake_queued(),
                 Returned::Part | Returned::Stray => (),
             }
-        }
+        });
         if check.is_none() && !locked.check_is_owed {
             return;
         }

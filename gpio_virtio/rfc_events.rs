@@ -72,7 +72,7 @@ fn take_note(queue: &Queue<RfcEvents>) {
 
     // None goes back before all are here: a device that returns each at once would keep this
     // processor here for ever.
-    while let Some((buffer, written)) = locked.take() {
+    locked.take_all(|locked, buffer, written| {
         match rfc::check_event(locked.lines, written, buffer.read()) {
             Ok((line, level)) => {
                 if locked.interrupts.report(line, level)
@@ -88,10 +88,9 @@ fn take_note(queue: &Queue<RfcEvents>) {
                 refused = Some(error);
             }
         }
-        if locked.here.push_within_capacity(buffer).is_err() {
-            break;
-        }
-    }
+        // There is room for all that the queue holds.
+        let _ = locked.here.push_within_capacity(buffer);
+    });
     submit_some(&mut locked, usize::MAX);
     let messages = locked.messages.clone();
     locked.notify();

@@ -103,7 +103,7 @@ fn take_note(locked: &mut LockedQueue<'_, StandardEvents>) -> Option<Complaint> 
 
     // None goes back before all are here: a device that returns each at once would keep this
     // processor here for ever.
-    while let Some((buffer, written)) = locked.take() {
+    locked.take_all(|locked, buffer, written| {
         let line = *buffer.context();
         let [status] = buffer.read();
         let status = standard::check_event(written, status);
@@ -136,7 +136,7 @@ fn take_note(locked: &mut LockedQueue<'_, StandardEvents>) -> Option<Complaint> 
         if is_refused {
             locked.refused = locked.refused.wrapping_add(1);
         }
-    }
+    });
     complaint
 }
 

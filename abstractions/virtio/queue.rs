@@ -235,7 +235,7 @@ impl<H: Handler> LockedQueue<'_, H> {
     /// Takes a buffer that the device has returned, and how many bytes the device says it wrote.
     ///
     /// That number comes from the device and may be any.
-    pub(crate) fn take(&mut self) -> Option<(BufferOf<H>, usize)> {
+    fn take(&mut self) -> Option<(BufferOf<H>, usize)> {
         let vq = self.guard.vq()?;
         let mut written = 0;
 
@@ -247,6 +247,43 @@ impl<H: Handler> LockedQueue<'_, H> {
         // the type invariant of `Queue` it is that of a `BufferOf<H>`. CAST: `usize` has 32 bits
         // at least.
         Some((unsafe { Buffer::from_token(token) }, written as usize))
+    }
+
+    /// Asks the device for no calls for now: buffers are being taken anyway. It may call all the same.
+    fn disable_calls(&mut self) {
+        let Some(vq) = self.guard.vq() else { return };
+
+        // SAFETY: By the type invariant of `Queue`, `vq` is valid; its lock is held.
+        unsafe { bindings::virtqueue_disable_cb(vq.as_ptr()) };
+    }
+
+    /// Asks the device for calls again, and returns whether it may have returned something in between,
+    /// for which there is no call.
+    #[must_use = "what came in between has to be taken"]
+    fn enable_calls(&mut self) -> bool {
+        let Some(vq) = self.guard.vq() else {
+            return false;
+        };
+
+        // SAFETY: By the type invariant of `Queue`, `vq` is valid; its lock is held.
+        !unsafe { bindings::virtqueue_enable_cb(vq.as_ptr()) }
+    }
+
+    /// Takes all buffers that the device has returned, and gives each to `each`, with how many bytes
+    /// the device says it wrote. The device is not to call meanwhile.
+    ///
+    /// If `each` submits no buffers then the number of calls has a bound: that of the buffers that the
+    /// queue holds.
+    pub(crate) fn take_all(&mut self, mut each: impl FnMut(&mut Self, BufferOf<H>, usize)) {
+        loop {
+            self.disable_calls();
+            while let Some((buffer, written)) = self.take() {
+                each(self, buffer, written);
+            }
+            if !self.enable_calls() {
+                return;
+            }
+        }
     }
 
     /// Unlocks the queue, and tells the device about submitted buffers if it wants to be told.
