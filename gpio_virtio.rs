@@ -187,7 +187,7 @@ impl virtio::Driver for GpioVirtioDriver {
             let events = start(dev, protocol, reporting, lines, &requests, &interrupts)
                 .inspect_err(|error| dev_err!(dev, "cannot set up the queues: {:?}\n", error))?;
             events.started()?;
-            let slots = requests.make_slots()?;
+            let slots = requests.make_slots(lines)?;
 
             let domain = reporting.map(|_| interrupts.domain().clone());
             let counters = counters::file(dev.as_ref(), interrupts.clone(), events.clone())?;

@@ -60,6 +60,12 @@ use kernel::{
     },
 };
 
+/// How many messages one command about a line has at the most.
+const SLOTS_FOR_A_LINE: usize = 2;
+
+/// So many slots are worth their memory however few the lines are: several tasks can use one.
+const MIN_SLOTS: usize = 16;
+
 /// Why a command has no answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Failure {
@@ -137,17 +143,19 @@ impl Requests {
         &self.queue
     }
 
-    /// Makes as many slots as the queue has room for, beside a buffer for checks if there are checks.
-    /// To be called once, when it is attached.
+    /// Makes the slots for a device with so many lines, if the queue has room for them beside a buffer
+    /// for checks, where there are checks. To be called once, when it is attached.
     ///
     /// [`ENOSPC`] if the queue has no room for any. Returns the number of slots.
-    pub(crate) fn make_slots(&self) -> Result<usize> {
+    pub(crate) fn make_slots(&self, lines: u16) -> Result<usize> {
         let capacity = self.queue.lock().capacity();
         if capacity == 0 {
             return Err(ENOSPC);
         }
         let for_checks = usize::from(self.protocol.has_checks());
-        let count = (capacity - for_checks).clamp(1, MAX_SLOTS);
+        let count = (usize::from(lines) * SLOTS_FOR_A_LINE)
+            .clamp(MIN_SLOTS, MAX_SLOTS)
+            .min((capacity - for_checks).max(1));
 
         let reply_size = self.protocol.reply_size();
         let mut storage = KVec::with_capacity(count, GFP_KERNEL)?;

@@ -19,10 +19,14 @@ use kernel::{
     },
 };
 
-/// Memory that shares no cache line with other data, so that DMA to it cannot damage any.
+/// Memory that shares no cache line with other data where that matters, so that DMA to it cannot damage
+/// any.
 ///
-/// The alignment is the largest that `ARCH_DMA_MINALIGN` has on the architectures with Rust.
-#[repr(C, align(128))]
+/// The alignment is the largest that `ARCH_DMA_MINALIGN` has on the architectures with Rust. On those
+/// whose caches are always coherent there is none, and this only keeps what is in one word together.
+#[repr(C)]
+#[cfg_attr(any(CONFIG_X86_64, CONFIG_S390), repr(align(8)))]
+#[cfg_attr(not(any(CONFIG_X86_64, CONFIG_S390)), repr(align(128)))]
 struct OwnLines<T>(UnsafeCell<MaybeUninit<T>>);
 
 impl<T> OwnLines<T> {
