@@ -145,6 +145,25 @@ test_all_lines_of_a_wide_chip_at_once() {
 	expect_eq "$(gpioget --numeric --as-is -c "$(chip 1)" $(seq 0 63) | tr -d ' ')" "$wanted" "all lines"
 }
 
+# What one call does with the 64 lines of device 1; see there.
+many_lines() { "$(dirname -- "$0")/many-lines.py" "$(chip 1)" 1 "$1"; }
+
+test_many_outputs_by_one_call() {
+	many_lines values
+}
+
+test_many_inputs_by_one_call() {
+	many_lines inputs
+}
+
+test_many_lines_are_one_round_trip() {
+	many_lines round-trips
+}
+
+test_a_line_of_many_is_refused() {
+	many_lines refused
+}
+
 test_first_and_last_line_of_a_huge_chip() {
 	local line
 	for line in 0 999; do

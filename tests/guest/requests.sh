@@ -189,6 +189,13 @@ test_replies_may_come_in_any_order() {
 	done
 }
 
+test_an_answer_of_many_is_lost() {
+	not_with_c "$FOR_EVER"
+	limit $SHORT
+	"$(dirname -- "$0")/many-lines.py" "$(chip 0)" 0 lost
+	limit $LONG
+}
+
 test_no_free_slot_means_to_wait_for_one() {
 	not_on_uml "no queue is as small as this needs"
 	# This device has room for three commands: the other callers wait for a slot.
