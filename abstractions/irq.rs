@@ -97,6 +97,11 @@ pub(crate) trait InterruptChip: gpio::Chip {
     /// Lets the interrupt fire again, and fires what came meanwhile. Atomic.
     fn unmask_irq(&self, offset: u32);
 
+    /// Atomic operations may follow, from a consumer's call; [`sync_irq`](Self::sync_irq) or
+    /// [`sync_irq_later`](Self::sync_irq_later) comes after them. May be called in any context, several
+    /// times for one line before the first of those.
+    fn begin_sync(&self, offset: u32);
+
     /// Brings the hardware to where the atomic operations want it to be. May sleep.
     ///
     /// Called after them, when the raw spinlock is released, before the consumer's call returns;
@@ -250,6 +255,7 @@ impl<T: InterruptChip> Callbacks<T> {
         irq_mask: Some(Self::mask),
         irq_unmask: Some(Self::unmask),
         irq_retrigger: Some(Self::retrigger),
+        irq_bus_lock: Some(Self::bus_lock),
         irq_bus_sync_unlock: Some(Self::bus_sync_unlock),
         irq_print_chip: Some(Self::print_chip),
         // No driver can say which interrupt of the bus its reports come by, so there is nothing to be
@@ -421,6 +427,16 @@ impl<T: InterruptChip> Callbacks<T> {
     /// was masked is kept by the chip.
     extern "C" fn retrigger(_data: *mut bindings::irq_data) -> c_int {
         1
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::in_gate`].
+    unsafe extern "C" fn bus_lock(data: *mut bindings::irq_data) {
+        let begin = |_, ops: &T, offset| ops.begin_sync(offset);
+
+        // SAFETY: By the requirement of this function.
+        unsafe { Self::in_gate(data, begin) };
     }
 
     /// # Safety

@@ -27,6 +27,7 @@ use crate::{
     line_irqs::{
         Counts,
         Finished,
+        Left,
         LineIrq,
         LineIrqs,
         Reporting,
@@ -224,6 +225,21 @@ impl Interrupts {
     /// Lets a line fire again. Returns whether there is something to make up for.
     pub(crate) fn unmask(&self, line: u16) -> bool {
         self.lines.lock().unmask(line)
+    }
+
+    /// A consumer's call that may change the line begins; see [`LineIrqs::begin_sync`].
+    pub(crate) fn begin_sync(&self, line: u16) {
+        self.lines.lock().begin_sync(line);
+    }
+
+    /// Leaves what there is to do to the end of a consumer's call; see [`LineIrqs::leave_to_sync`].
+    pub(crate) fn leave_to_sync(&self, line: u16) -> bool {
+        self.lines.lock().leave_to_sync(line)
+    }
+
+    /// A consumer's call ends; see [`LineIrqs::end_sync`].
+    pub(crate) fn end_sync(&self, line: u16) -> Left {
+        self.lines.lock().end_sync(line)
     }
 
     /// Whether the device has to be told what to report.

@@ -34,6 +34,7 @@ use crate::{
         MakeUp, //
     },
     line::Direction,
+    line_irqs::Left,
     requests::{
         Failure,
         Requests, //
@@ -311,12 +312,16 @@ impl InterruptChip for Lines {
     }
 
     fn set_trigger(&self, offset: u32, trigger: Trigger) -> Result {
-        self.make_up_if(self.interrupts.set_trigger(line(offset), trigger)?);
+        let line = line(offset);
+
+        self.make_up_if(line, self.interrupts.set_trigger(line, trigger)?);
         Ok(())
     }
 
     fn enable_irq(&self, offset: u32) {
-        self.make_up_if(self.interrupts.enable(line(offset)));
+        let line = line(offset);
+
+        self.make_up_if(line, self.interrupts.enable(line));
     }
 
     fn disable_irq(&self, offset: u32) {
@@ -328,11 +333,24 @@ impl InterruptChip for Lines {
     }
 
     fn unmask_irq(&self, offset: u32) {
-        self.make_up_if(self.interrupts.unmask(line(offset)));
+        let line = line(offset);
+
+        self.make_up_if(line, self.interrupts.unmask(line));
+    }
+
+    fn begin_sync(&self, offset: u32) {
+        self.interrupts.begin_sync(line(offset));
     }
 
     fn sync_irq(&self, offset: u32) {
-        self.teller.sync(line(offset));
+        let line = line(offset);
+
+        self.teller.sync(line);
+        match self.interrupts.end_sync(line) {
+            Left::Nothing => (),
+            Left::ToAsk => self.events.start_looking(),
+            Left::ToFire => self.teller.make_up.queue(),
+        }
     }
 
     fn sync_irq_later(&self, offset: u32) {
@@ -342,17 +360,23 @@ impl InterruptChip for Lines {
             self.interrupts.want_sync(line);
             self.teller.queue();
         }
+        if self.interrupts.end_sync(line) != Left::Nothing {
+            self.teller.make_up.queue();
+        }
     }
 
     fn opened(&self) {
-        self.make_up_if(self.interrupts.opened());
+        if self.interrupts.opened() {
+            self.teller.make_up.queue();
+        }
     }
 }
 
 impl Lines {
-    /// Has done what is left, if there is something.
-    fn make_up_if(&self, something: bool) {
-        if something {
+    /// Has done what is left, if there is something: at the end of the consumer's call if there is one,
+    /// else in an interrupt of its own.
+    fn make_up_if(&self, line: u16, something: bool) {
+        if something && !self.interrupts.leave_to_sync(line) {
             self.teller.make_up.queue();
         }
     }

@@ -79,6 +79,10 @@ pub struct LineIrq {
     level: Option<Level>,
     /// Counts what outdates an answer of the device to the question for the level.
     epoch: u32,
+    /// How many calls of consumers are under way that may change the line.
+    syncing: u32,
+    /// There is something to do at the end of one of them.
+    is_left: bool,
     /// How often in a row the device did not say the level, or gave the buffer back for nothing.
     failures: u8,
     latch_list: Link,
@@ -104,6 +108,8 @@ impl Default for LineIrq {
             is_recalled: false,
             level: None,
             epoch: 0,
+            syncing: 0,
+            is_left: false,
             failures: 0,
             latch_list: Link::default(),
             check_list: Link::default(),
@@ -122,6 +128,18 @@ pub enum Finished {
     /// The device may have to be asked for a level, or given a buffer: see [`LineIrqs::next_check`]
     /// and [`LineIrqs::next_buffer`].
     Check,
+}
+
+/// What is left to do at the end of a consumer's call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing.
+    Nothing,
+    /// The device is to be asked for a level, or given a buffer: see [`LineIrqs::next_check`] and
+    /// [`LineIrqs::next_buffer`].
+    ToAsk,
+    /// And a line is to be fired: see [`LineIrqs::next_latched`].
+    ToFire,
 }
 
 /// How often what happened.
@@ -304,6 +322,40 @@ where
         };
         state.masked = false;
         self.resume(line)
+    }
+
+    /// A consumer's call begins that may change the line. There is a place at its end to do what cannot
+    /// be done at once.
+    pub fn begin_sync(&mut self, line: u16) {
+        if let Some(line) = self.get_mut(line) {
+            line.syncing = line.syncing.saturating_add(1);
+        }
+    }
+
+    /// Leaves what there is to do about the line to the end of a consumer's call. Returns whether there
+    /// is such a call.
+    pub fn leave_to_sync(&mut self, line: u16) -> bool {
+        match self.get_mut(line) {
+            Some(state) if state.syncing > 0 => {
+                state.is_left = true;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A consumer's call ends. Returns what was left to it.
+    pub fn end_sync(&mut self, line: u16) -> Left {
+        let has_latched = !self.latched.is_empty();
+        let Some(state) = self.get_mut(line) else {
+            return Left::Nothing;
+        };
+        state.syncing = state.syncing.saturating_sub(1);
+        match core::mem::take(&mut state.is_left) {
+            false => Left::Nothing,
+            true if has_latched => Left::ToFire,
+            true => Left::ToAsk,
+        }
     }
 
     /// Has done what was left when the line could not be fired.

@@ -19,6 +19,11 @@ pub(super) struct List {
 }
 
 impl List {
+    /// Whether there is no line in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
     /// Appends a line; tells whether it was not in the list.
     pub(super) fn push(
         &mut self,

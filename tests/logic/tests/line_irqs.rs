@@ -9,6 +9,7 @@ use gpio_virtio_logic::{
     line::Level,
     line_irqs::{
         Finished,
+        Left,
         LineIrq,
         LineIrqs,
         Reporting, //
@@ -160,6 +161,35 @@ fn what_cannot_be_fired_is_kept_for_later() {
     irqs.cancel(LINE);
     assert!(irqs.opened());
     assert!(irqs.next_check().is_some());
+}
+
+#[test]
+fn what_is_to_be_done_is_left_to_a_call_that_ends() {
+    let mut irqs = listening(Trigger::Rising);
+    // Nobody is there to leave it to.
+    assert!(!irqs.leave_to_sync(LINE));
+    irqs.begin_sync(LINE);
+    assert_eq!(irqs.end_sync(LINE), Left::Nothing);
+    assert!(!irqs.leave_to_sync(LINE));
+
+    // Two calls: the first one that ends does it.
+    irqs.begin_sync(LINE);
+    irqs.begin_sync(LINE);
+    assert!(irqs.leave_to_sync(LINE));
+    assert!(!irqs.leave_to_sync(LINE + 1));
+    assert_eq!(irqs.end_sync(LINE), Left::ToAsk);
+    assert!(irqs.leave_to_sync(LINE));
+    assert_eq!(irqs.end_sync(LINE), Left::ToAsk);
+    assert!(!irqs.leave_to_sync(LINE));
+
+    // An edge that was latched has to be fired, which is not for every place.
+    irqs.mask(LINE);
+    irqs.report(LINE, High);
+    irqs.begin(LINE);
+    irqs.begin_sync(LINE);
+    assert!(irqs.unmask(LINE) && irqs.leave_to_sync(LINE));
+    assert_eq!(irqs.end_sync(LINE), Left::ToFire);
+    assert_eq!(fire_latched(&mut irqs), 1);
 }
 
 #[test]
