@@ -4,7 +4,7 @@
 #: A device that answers late, never, or with nonsense: what callers get.
 
 # How it is to be booted: scripts/test reads this. The second device has room for
-# three commands and a check of a level.
+# four commands; with ID 30 one of them is a check of a level.
 #guest: --device rfc,lines=9
 #guest: --device rfc,lines=8,vq-size=8
 #guest: --param timeout_ms=2000
@@ -198,7 +198,7 @@ test_an_answer_of_many_is_lost() {
 
 test_no_free_slot_means_to_wait_for_one() {
 	not_on_uml "no queue is as small as this needs"
-	# This device has room for three commands: the other callers wait for a slot.
+	# This device has room for few commands: the other callers wait for a slot.
 	ctl 1 "fault late 50 always"
 	"$GPIO_HAMMER" --chip "$(chip 1)" --threads 8 --lines 8 --requests 20
 	ctl 1 "fault none"
@@ -207,14 +207,15 @@ test_no_free_slot_means_to_wait_for_one() {
 test_no_free_slot_for_long_is_a_time_out() {
 	not_with_c "$FOR_EVER"
 	not_on_uml "no queue is as small as this needs"
-	local i
+	local i slots
 	limit $SHORT
-	ctl 1 "fault never 3"
-	for ((i = 0; i < 3; i++)); do
+	slots=$(by_protocol 3 4)
+	ctl 1 "fault never $slots"
+	for ((i = 0; i < slots; i++)); do
 		gpioget -c "$(chip 1)" $i &
 	done
-	wait_for in_flight 1 3
-	# Those three give up, but their slots stay the device's.
+	wait_for in_flight 1 "$slots"
+	# They all give up, but their slots stay the device's.
 	wait || true
 	timed gpioget -c "$(chip 1)" 5
 	[ "$status" != 0 ] || fail "the caller got a value, without a slot"
