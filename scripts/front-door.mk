@@ -3,7 +3,7 @@
 # What `make` does for a person. Included by the Makefile, outside of kbuild.
 
 .DEFAULT_GOAL := help
-.PHONY: help lab module device demo demo-shell test test-all test-uml check-style clean
+.PHONY: help lab module device demo demo-shell test test-all test-uml bench bench-quick check-style clean
 
 # These may be given on the command line, and the scripts read them.
 export LAB KDIR KDIR_DEBUG QEMU JOBS V
@@ -19,6 +19,8 @@ help:
 	@echo '  make test         all tests but the long ones'
 	@echo '  make test-all     all tests'
 	@echo '  make test-uml     those that need no virtual machine, in a minute; part of make test'
+	@echo "  make bench        measure the driver beside the kernel's own, in a quarter of an hour"
+	@echo '  make bench-quick  the same in less than five minutes'
 	@echo '  make check-style  formatting and lints; part of make test'
 	@echo '  make lab          only the set-up: toolchain, QEMU and guest kernels (the others run it)'
 	@echo '  make module       the driver as an external module, for the guest or for KDIR'
@@ -54,6 +56,12 @@ test-all:
 
 test-uml:
 	@scripts/test --uml
+
+bench:
+	@scripts/bench
+
+bench-quick:
+	@scripts/bench --quick
 
 check-style:
 	@scripts/lab --need normal && scripts/check-style

@@ -37,7 +37,7 @@ runs() {
 
 test_every_script_has_help() {
 	local script
-	for script in "$CHECKOUT"/scripts/{lab,kernel,in-lab,guest,demo,test,check-style,integrate,build-module,build-device,build-peer}; do
+	for script in "$CHECKOUT"/scripts/{lab,kernel,in-lab,guest,demo,test,check-style,integrate,build-module,build-device,build-peer,bench}; do
 		runs "$script" --help
 		expect_eq "$rc" 0 "status of $script --help"
 		[[ $out == *Usage:* ]] || fail "$script --help does not say how to use it"
