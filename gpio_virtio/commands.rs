@@ -52,9 +52,7 @@ pub(crate) enum Purpose {
 /// What the device wrote: the bytes, and how many of them it says there are.
 pub(crate) struct Reply {
     pub(crate) raw: RawReply,
-    pub(crate) written: usize,
-    /// Where it wrote them, if not to `raw`.
-    pub(crate) block: Option<Block>,
+    pub(crate) written: u32,
 }
 
 /// What a message is a part of, for when its reply is there.
@@ -92,6 +90,8 @@ pub(crate) struct Commands {
     /// By the number of a batch's first slot: signalled when the batch's replies are there, or will not
     /// come.
     pub(crate) done: KVec<Arc<Completion>>,
+    /// What the device wrote last where the room of a reply was not enough.
+    pub(crate) block: Option<Block>,
     /// Signalled for each slot that is promised to somebody who has queued up.
     room: Arc<Completion>,
     interrupts: Arc<Interrupts>,
@@ -117,6 +117,7 @@ impl Commands {
             protocol,
             slots: Slots::new(KVec::new()),
             done: KVec::new(),
+            block: None,
             room,
             interrupts,
             messages,
@@ -178,13 +179,15 @@ impl Handler for Commands {
             let reply = Reply {
                 raw: buffer.read(),
                 written,
-                block: buffer.take_block(),
             };
             let Purpose::Request(index) = *buffer.context() else {
                 check = Some((locked.check, reply));
                 locked.check_buffer = Some(buffer);
                 return;
             };
+            if let Some(block) = buffer.take_block() {
+                locked.block = Some(block);
+            }
 
             match locked.slots.returned(index, buffer, reply) {
                 Returned::Complete(first) => {
@@ -206,8 +209,8 @@ impl Handler for Commands {
         let protocol = locked.protocol;
         drop(locked);
 
-        if let Some((Check { line, epoch }, Reply { raw, written, .. })) = check {
-            let level = match protocol.check_reply(Command::GetValue, line, written, raw) {
+        if let Some((Check { line, epoch }, Reply { raw, written })) = check {
+            let level = match protocol.check_reply(Command::GetValue, line, written as usize, raw) {
                 Ok(answer) => answer.level(),
                 Err(error) => {
                     messages.warn(fmt!("line {line}: cannot check its level: {error}"));

@@ -479,11 +479,13 @@ impl Pending<'_> {
         let mut lost = None;
 
         let wait = self.wait_for_replies(&mut |asked, reply| match reply {
-            Some(Reply { raw, written, .. }) => {
+            Some(Reply { raw, written }) => {
                 let Asked { command, line, .. } = asked;
+                let protocol = requests.protocol;
+                // CAST: `usize` has 32 bits at least.
                 each(
                     asked,
-                    requests.protocol.check_reply(command, line, written, raw),
+                    protocol.check_reply(command, line, written as usize, raw),
                 );
             }
             None => {
@@ -545,17 +547,22 @@ impl PendingNames<'_> {
 
         let mut answer = None;
         pending.wait_for_replies(&mut |_, reply| answer = reply);
-        let Some(Reply { block, written, .. }) = answer else {
+        let Some(Reply { written, .. }) = answer else {
             warn(fmt!("no answer"));
             return None;
         };
+        // There is one question of this kind, when the device is probed.
+        let block = requests.queue.lock().block.take();
         let mut block = block?
             .into_copy()
             .inspect_err(|error| warn(fmt!("{error:?}")))
             .ok()?;
         // There is at least the status.
         let status = *block.first()?;
-        if let Err(error) = requests.protocol.check_names(written, status, size) {
+        if let Err(error) = requests
+            .protocol
+            .check_names(written as usize, status, size)
+        {
             warn(fmt!("{error}"));
             return None;
         }

@@ -73,7 +73,7 @@ fn take_note(queue: &Queue<RfcEvents>) {
     // None goes back before all are here: a device that returns each at once would keep this
     // processor here for ever.
     locked.take_all(|locked, buffer, written| {
-        match rfc::check_event(locked.lines, written, buffer.read()) {
+        match rfc::check_event(locked.lines, written as usize, buffer.read()) {
             Ok((line, level)) => {
                 if locked.interrupts.report(line, level)
                     && locked.due.push_within_capacity(line).is_err()

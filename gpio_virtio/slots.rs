@@ -41,39 +41,36 @@ impl Index {
 
 /// A set of slots: a bit for each.
 #[derive(Clone, Copy, Debug, Default)]
-struct Set([u64; WORDS]);
+struct Set {
+    words: [u64; WORDS],
+    /// How many there are: to count bits takes long where the processor cannot.
+    len: usize,
+}
 
 impl Set {
-    /// The word and the bit that stand for a slot.
-    fn place(&mut self, index: Index) -> Option<(&mut u64, u64)> {
-        let bit = 1 << (index.get() % u64::BITS as usize);
-        let word = self.0.get_mut(index.get() / u64::BITS as usize)?;
-        Some((word, bit))
-    }
-
     fn insert(&mut self, index: Index) {
-        if let Some((word, bit)) = self.place(index) {
-            *word |= bit;
+        let bit = 1 << (index.get() % u64::BITS as usize);
+        if let Some(word) = self.words.get_mut(index.get() / u64::BITS as usize) {
+            if *word & bit == 0 {
+                *word |= bit;
+                self.len += 1;
+            }
         }
     }
 
     /// Takes out the slot with the lowest number, if there is any.
     fn take_first(&mut self) -> Option<Index> {
         let (number, word) = self
-            .0
+            .words
             .iter_mut()
             .enumerate()
             .find(|(_, word)| **word != 0)?;
         let bit = word.trailing_zeros();
         // Clears the lowest bit that is set.
         *word &= *word - 1;
+        self.len = self.len.saturating_sub(1);
         // CAST: The number is below `MAX_SLOTS`.
         Some(Index((number as u32 * u64::BITS + bit) as u8))
-    }
-
-    fn len(&self) -> usize {
-        // CAST: The count is `MAX_SLOTS` at the most.
-        self.0.iter().map(|word| word.count_ones()).sum::<u32>() as usize
     }
 }
 
@@ -101,8 +98,8 @@ pub struct Slot<B, R, T> {
     first: Index,
     /// The next slot of that batch.
     next: Option<Index>,
-    /// In the first slot of a batch: how many replies are missing.
-    missing: usize,
+    /// In the first slot of a batch: how many replies are missing, [`MAX_SLOTS`] at the most.
+    missing: u8,
 }
 
 impl<B, R, T> Slot<B, R, T> {
@@ -300,7 +297,7 @@ where
 
     /// How many slots can be begun now.
     pub fn room(&self) -> usize {
-        self.free.len().saturating_sub(self.promised)
+        self.free.len.saturating_sub(self.promised)
     }
 
     /// Queues up for a slot.
@@ -354,6 +351,6 @@ where
 
     /// How many slots are free.
     pub fn free_count(&self) -> usize {
-        self.free.len()
+        self.free.len
     }
 }

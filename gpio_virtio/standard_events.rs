@@ -106,7 +106,7 @@ fn take_note(locked: &mut LockedQueue<'_, StandardEvents>) -> Option<Complaint> 
     locked.take_all(|locked, buffer, written| {
         let line = *buffer.context();
         let [status] = buffer.read();
-        let status = standard::check_event(written, status);
+        let status = standard::check_event(written as usize, status);
 
         if let Some(place) = locked.buffers.get_mut(usize::from(line)) {
             *place = Some(buffer);

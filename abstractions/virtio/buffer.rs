@@ -128,10 +128,19 @@ impl<R: AsBytes, W: FromBytes, C> Buffer<R, W, C> {
 
     /// Fills in what the device is to read.
     pub(crate) fn write(&mut self, value: R) {
+        let to: *mut R = self.readable().cast();
+
         // SAFETY: By the type invariant the pointer is valid, and nothing refers to this part. The
         // device does not own the buffer. If it writes here all the same it changes bytes that are
-        // never read back.
-        unsafe { self.readable().cast::<R>().write_volatile(value) };
+        // never read back. A part is aligned to words; if it is as large as one, it is written as one.
+        unsafe {
+            match size_of::<R>() == size_of::<u64>() {
+                true => to
+                    .cast::<u64>()
+                    .write_volatile(core::mem::transmute_copy(&value)),
+                false => to.write_volatile(value),
+            }
+        }
     }
 
     /// Copies out what the device has written, as it is at this moment.
@@ -139,11 +148,18 @@ impl<R: AsBytes, W: FromBytes, C> Buffer<R, W, C> {
     /// Two calls can have different results if the device breaks the rules: call this once and
     /// check the copy.
     pub(crate) fn read(&self) -> W {
+        let from: *mut W = self.writable().cast();
+
         // SAFETY: By the type invariant the pointer is valid, and nothing refers to this part. All
         // bytes were initialised in `new()`, and `W: FromBytes` has a meaning for any. The read is
         // volatile: if the device breaks the rules and writes at the same time, then the result is
-        // some other bytes.
-        unsafe { self.writable().cast::<W>().read_volatile() }
+        // some other bytes. A part is aligned to words; if it is as large as one, it is read as one.
+        unsafe {
+            match size_of::<W>() == size_of::<u64>() {
+                true => core::mem::transmute_copy(&from.cast::<u64>().read_volatile()),
+                false => from.read_volatile(),
+            }
+        }
     }
 
     /// Has the device shown `block` instead of the writable part, until the block is taken back.

@@ -235,7 +235,7 @@ impl<H: Handler> LockedQueue<'_, H> {
     /// Takes a buffer that the device has returned, and how many bytes the device says it wrote.
     ///
     /// That number comes from the device and may be any.
-    fn take(&mut self) -> Option<(BufferOf<H>, usize)> {
+    fn take(&mut self) -> Option<(BufferOf<H>, u32)> {
         let vq = self.guard.vq()?;
         let mut written = 0;
 
@@ -244,9 +244,8 @@ impl<H: Handler> LockedQueue<'_, H> {
         let token = NonNull::new(token)?;
 
         // SAFETY: The core returns the token of each buffer once, and none that was not added. By
-        // the type invariant of `Queue` it is that of a `BufferOf<H>`. CAST: `usize` has 32 bits
-        // at least.
-        Some((unsafe { Buffer::from_token(token) }, written as usize))
+        // the type invariant of `Queue` it is that of a `BufferOf<H>`.
+        Some((unsafe { Buffer::from_token(token) }, written))
     }
 
     /// Asks the device for no calls for now: buffers are being taken anyway. It may call all the same.
@@ -274,7 +273,7 @@ impl<H: Handler> LockedQueue<'_, H> {
     ///
     /// If `each` submits no buffers then the number of calls has a bound: that of the buffers that the
     /// queue holds.
-    pub(crate) fn take_all(&mut self, mut each: impl FnMut(&mut Self, BufferOf<H>, usize)) {
+    pub(crate) fn take_all(&mut self, mut each: impl FnMut(&mut Self, BufferOf<H>, u32)) {
         loop {
             self.disable_calls();
             while let Some((buffer, written)) = self.take() {
