@@ -45,6 +45,8 @@ mod requests;
 mod rfc_events;
 #[path = "gpio_virtio/rfc_identity.rs"]
 mod rfc_identity;
+#[path = "gpio_virtio/spinning.rs"]
+mod spinning;
 #[path = "gpio_virtio/standard_events.rs"]
 mod standard_events;
 #[path = "gpio_virtio/standard_identity.rs"]
@@ -123,6 +125,10 @@ abstractions::virtio::module_virtio_driver! {
             default: 5000,
             description: "How long a request waits for the device, in milliseconds",
         },
+        spin_us: u32 {
+            default: 100,
+            description: "How long it looks for the reply before it sleeps, in microseconds",
+        },
     },
 }
 
@@ -182,7 +188,14 @@ impl virtio::Driver for GpioVirtioDriver {
             let reporting = reporting(protocol, dev.has_feature(F_IRQ));
             let interrupts = Interrupts::new(lines, reporting.unwrap_or(Reporting::Changes))?;
             let limit_ms = module_parameters::timeout_ms.value();
-            let requests = Requests::new(dev.as_ref(), protocol, limit_ms, interrupts.clone())?;
+            let spin_us = module_parameters::spin_us.value();
+            let requests = Requests::new(
+                dev.as_ref(),
+                protocol,
+                limit_ms,
+                spin_us,
+                interrupts.clone(),
+            )?;
 
             let events = start(dev, protocol, reporting, lines, &requests, &interrupts)
                 .inspect_err(|error| dev_err!(dev, "cannot set up the queues: {:?}\n", error))?;

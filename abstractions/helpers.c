@@ -15,6 +15,8 @@
 #include <linux/preempt.h>
 #include <linux/ratelimit.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/sched/stat.h>
 #include <linux/spinlock.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
@@ -38,6 +40,12 @@ bool gpio_virtio_may_sleep(void)
 	if (!in_task() || irqs_disabled() || softirq_count() || rcu_preempt_depth())
 		return false;
 	return !IS_ENABLED(CONFIG_PREEMPT_COUNT) || preemptible();
+}
+
+/* Whether another task wants this processor. */
+bool gpio_virtio_has_company(void)
+{
+	return need_resched() || !single_task_running();
 }
 
 void gpio_virtio_raw_spin_lock_init(raw_spinlock_t *lock, const char *name,

@@ -35,6 +35,7 @@ use kernel::{
         },
         Arc, //
     },
+    time::Delta, //
 };
 
 /// A queue of the shape that commands have, which counts what it is called for.
@@ -87,6 +88,18 @@ mod tests {
         assert_eq!(done.wait_killable(Deadline::after(1000)), Wait::Done);
         assert!(done.try_wait());
         assert!(!done.try_wait());
+        Ok(())
+    }
+
+    #[test]
+    fn a_signal_is_found_without_sleep() -> Result {
+        let done = KBox::pin_init(Completion::new(), GFP_KERNEL)?;
+        let moment = Delta::from_micros(50);
+
+        done.signal();
+        assert!(done.spin(moment));
+        // That has used it up; and there is an end to it.
+        assert!(!done.spin(moment));
         Ok(())
     }
 

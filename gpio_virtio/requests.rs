@@ -47,6 +47,7 @@ use crate::{
         Slots,
         MAX_SLOTS, //
     },
+    spinning::Spinning, //
 };
 use kernel::{
     alloc::flags::__GFP_NOWARN,
@@ -99,17 +100,20 @@ pub(crate) struct Requests {
     room: Arc<Completion>,
     /// How long a caller waits for its reply.
     limit: Jiffies,
+    spinning: Spinning,
     messages: Arc<Messages>,
 }
 
 impl Requests {
     /// Makes the requests of a device, without any slots yet.
     ///
-    /// A caller waits `limit_ms` milliseconds at most.
+    /// A caller waits `limit_ms` milliseconds at most, and does not sleep for the first `spin_us`
+    /// microseconds of that, if there is nothing else to do.
     pub(crate) fn new(
         dev: &device::Device,
         protocol: Protocol,
         limit_ms: u32,
+        spin_us: u32,
         interrupts: Arc<Interrupts>,
     ) -> Result<Arc<Self>> {
         let room = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
@@ -127,6 +131,7 @@ impl Requests {
                 room,
                 // A wait of no time at all would not be a wait.
                 limit: msecs_to_jiffies(limit_ms).max(1),
+                spinning: Spinning::new(spin_us),
                 messages,
             },
             GFP_KERNEL,
@@ -350,6 +355,9 @@ impl Requests {
             .as_ref()
             .and_then(|batch| queue.done.get(batch.first().get()))
             .cloned();
+        let is_alone = batch
+            .as_ref()
+            .is_some_and(|batch| queue.slots.is_alone(batch));
         queue.notify();
 
         // There is one, unless the queue is closed.
@@ -359,6 +367,7 @@ impl Requests {
             batch,
             done,
             patience,
+            is_alone,
         })
     }
 
@@ -470,6 +479,8 @@ struct Pending<'a> {
     /// Signalled when all replies are there, or will not come.
     done: Arc<Completion>,
     patience: Patience,
+    /// The device had nothing else to do.
+    is_alone: bool,
 }
 
 impl Pending<'_> {
@@ -504,10 +515,28 @@ impl Pending<'_> {
     /// Waits for the replies, and returns what has ended the wait. `each` gets those that are there,
     /// whatever it was.
     fn wait_for_replies(mut self, each: &mut dyn FnMut(Asked, Option<Reply>)) -> Wait {
-        let wait = self.patience.wait_for(&self.done);
+        let wait = match self.spins() {
+            true => Wait::Done,
+            false => self.patience.wait_for(&self.done),
+        };
 
         self.finish(each);
         wait
+    }
+
+    /// Looks for the replies, if that is worth while, and returns whether they are there.
+    fn spins(&self) -> bool {
+        let spinning = &self.requests.spinning;
+
+        // Others that wait want the processor that this would take.
+        if !self.is_alone {
+            return false;
+        }
+        spinning.limit().is_some_and(|limit| {
+            let was_answered = self.done.spin(limit);
+            spinning.learn(was_answered);
+            was_answered
+        })
     }
 
     /// Takes the replies that are there, and gives the slots back or up.

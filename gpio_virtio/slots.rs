@@ -295,6 +295,15 @@ where
         }
     }
 
+    /// Whether the device has nothing but what is in this batch.
+    pub fn is_alone(&self, batch: &Batch) -> bool {
+        let out = self.storage.len().min(MAX_SLOTS) - self.free.len;
+
+        self.storage
+            .get(batch.first.get())
+            .is_some_and(|slot| usize::from(slot.missing) == out)
+    }
+
     /// How many slots can be begun now.
     pub fn room(&self) -> usize {
         self.free.len.saturating_sub(self.promised)

@@ -217,6 +217,13 @@ proptest! {
             model.queued -= woken;
             model.promised += woken;
 
+            let out = model.uses.values().filter(|slot| slot.reply.is_none()).count();
+            for (&number, batch) in &model.batches {
+                let missing = model.missing(number);
+                // Replies that were not collected are in nobody's way, but their slots are not free.
+                let expected = missing == out && model.uses.len() == out;
+                prop_assert_eq!(slots.is_alone(batch), expected);
+            }
             prop_assert_eq!(slots.is_closed(), model.closed);
             prop_assert_eq!(slots.free_count(), count - model.uses.len());
             prop_assert_eq!(slots.room(), model.room(count));
