@@ -96,8 +96,8 @@ pub(crate) trait Chip: Send + Sync + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Drives several lines to the `levels`. If that fails for some lines, then the others are driven
-    /// all the same.
+    /// Drives several lines to the `levels`. If the hardware refuses some lines, then the others are
+    /// driven all the same.
     fn set_multiple(&self, _lines: LineSet<'_>, _levels: &Levels<'_>) -> Result {
         build_error!(VTABLE_DEFAULT_ERROR)
     }

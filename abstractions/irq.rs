@@ -98,8 +98,8 @@ pub(crate) trait InterruptChip: gpio::Chip {
     fn unmask_irq(&self, offset: u32);
 
     /// Atomic operations may follow, from a consumer's call; [`sync_irq`](Self::sync_irq) or
-    /// [`sync_irq_later`](Self::sync_irq_later) comes after them. May be called in any context, several
-    /// times for one line before the first of those.
+    /// [`sync_irq_later`](Self::sync_irq_later) comes after them, unless the interrupt is disposed of
+    /// in between. May be called in any context, several times for one line before the first of those.
     fn begin_sync(&self, offset: u32);
 
     /// Brings the hardware to where the atomic operations want it to be. May sleep.

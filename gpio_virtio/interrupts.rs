@@ -5,7 +5,8 @@
 //! What is to be done is decided by [`line_irqs`](crate::line_irqs), under a raw spinlock; here it is
 //! done. Reports come from the [`events`](crate::events), and go straight on to the handlers. What
 //! could not be fired then is made up for by [`MakeUp`], in an interrupt of its own: it is the
-//! interrupt core that says so, by unmasking the line, and it cannot be called back from there.
+//! interrupt core that says so, by unmasking the line, and it cannot be called back from there. What
+//! the device has to be asked then is left to the end of the consumer's call, if there is one.
 
 use crate::{
     abstractions::{

@@ -445,8 +445,13 @@ where
             self.start(line);
             return Finished::Again;
         }
-        // Somebody may have looked while it was firing, and gone away.
-        match self.look(line) {
+        // Somebody may have looked while it was firing, and gone away; or has left it to a consumer's
+        // call, which may take its time.
+        let is_new = self.look(line);
+        let is_listed = self
+            .get(line)
+            .is_some_and(|line| line.check_list.is_listed());
+        match is_new || is_listed {
             true => Finished::Check,
             false => Finished::Done,
         }

@@ -67,6 +67,9 @@ const SLOTS_FOR_A_LINE: usize = 2;
 /// So many slots are worth their memory however few the lines are: several tasks can use one.
 const MIN_SLOTS: usize = 16;
 
+/// One of so many slots, and one at least, is left to others by a call that could use them all.
+const RESERVED: usize = 8;
+
 /// Why a command has no answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Failure {
@@ -217,8 +220,9 @@ impl Requests {
     /// `each` gets the reply to each message, in order. It is called with interrupts off, so it has to
     /// be short.
     ///
-    /// If the device refuses some, the others are done all the same. The error is that of the first one
-    /// it has refused. Once a reply is lost nothing more is sent.
+    /// If the device refuses some, the others are done all the same, but for one of two parts that is not
+    /// sent yet. The error is that of the first one it has refused. Once a reply is lost nothing more is
+    /// sent.
     pub(crate) fn run_all(
         &self,
         commands: &mut dyn Iterator<Item = (Command, u16)>,
@@ -332,11 +336,22 @@ impl Requests {
         let mut queue = self.lock_with_room(asked, patience)?;
         let mut batch = None;
 
+        // One batch must not have all slots: while it waits for a reply that does not come, others go
+        // on.
+        let mut most = match queue.slots.count() {
+            count @ 0..=2 => count,
+            count => count - (count / RESERVED).max(1),
+        };
+
         while let Some((asked, message)) = *next {
+            if most == 0 {
+                break;
+            }
+            most -= 1;
             match commands::submit(&mut queue, &mut batch, asked, message, None) {
                 Ok(true) => *next = parts.next(),
                 Ok(false) => break,
-                // What was sent before is waited for. This one will fail again.
+                // What was sent before is waited for. Then this one is tried again.
                 Err(_) if batch.is_some() => break,
                 Err(error) => return Err(Failure::Lost(error)),
             }
@@ -479,7 +494,7 @@ struct Pending<'a> {
     /// Signalled when all replies are there, or will not come.
     done: Arc<Completion>,
     patience: Patience,
-    /// The device had nothing else to do.
+    /// The device had no other messages.
     is_alone: bool,
 }
 

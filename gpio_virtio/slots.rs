@@ -295,9 +295,9 @@ where
         }
     }
 
-    /// Whether the device has nothing but what is in this batch.
+    /// Whether no slot is in use but those of this batch.
     pub fn is_alone(&self, batch: &Batch) -> bool {
-        let out = self.storage.len().min(MAX_SLOTS) - self.free.len;
+        let out = self.count() - self.free.len;
 
         self.storage
             .get(batch.first.get())
@@ -356,6 +356,11 @@ where
             .take(MAX_SLOTS)
             .filter(|slot| matches!(slot.state, State::Waiting))
             .map(|slot| slot.first)
+    }
+
+    /// How many slots there are.
+    pub fn count(&self) -> usize {
+        self.storage.len().min(MAX_SLOTS)
     }
 
     /// How many slots are free.

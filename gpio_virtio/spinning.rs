@@ -17,6 +17,10 @@ use kernel::{
 /// So many failures in a row count at the most: after them one wait in 1024 is tried.
 const MAX_FAILURES: u32 = 10;
 
+/// The longest time for which answers are looked for: a task that does so cannot be killed, and takes no
+/// notice of its deadline.
+const MAX_US: u32 = 1000;
+
 /// What is known about a device's answers.
 pub(crate) struct Spinning {
     limit: Delta,
@@ -27,10 +31,11 @@ pub(crate) struct Spinning {
 }
 
 impl Spinning {
-    /// For a device whose answers are looked for at most `limit_us` microseconds.
+    /// For a device whose answers are looked for at most `limit_us` microseconds, or a thousand if that is
+    /// more.
     pub(crate) fn new(limit_us: u32) -> Self {
         Self {
-            limit: Delta::from_micros(limit_us.into()),
+            limit: Delta::from_micros(limit_us.min(MAX_US).into()),
             failures: Atomic::new(0),
             skip: Atomic::new(0),
         }

@@ -79,7 +79,7 @@ struct Parts<R, W, C> {
 /// While a [queue](super::Queue) owns the buffer the device uses it and nobody else can; to have it
 /// is to know that the device is through with it. A device that does not keep to that, and writes
 /// when it must not, changes bytes of the writable part and nothing else: that part is only ever
-/// copied out, byte by byte.
+/// copied out, once.
 ///
 /// A part of size zero is not shown to the device. Of the writable part it may be shown less than
 /// there is, or a [`Block`] instead.

@@ -271,17 +271,24 @@ impl<H: Handler> LockedQueue<'_, H> {
     /// Takes all buffers that the device has returned, and gives each to `each`, with how many bytes
     /// the device says it wrote. The device is not to call meanwhile.
     ///
-    /// If `each` submits no buffers then the number of calls has a bound: that of the buffers that the
-    /// queue holds.
+    /// If `each` submits no buffers then this has a bound: the number of the buffers that the queue holds.
     pub(crate) fn take_all(&mut self, mut each: impl FnMut(&mut Self, BufferOf<H>, u32)) {
+        let mut is_first = true;
+
         loop {
+            let mut has_taken = false;
+
             self.disable_calls();
             while let Some((buffer, written)) = self.take() {
+                has_taken = true;
                 each(self, buffer, written);
             }
-            if !self.enable_calls() {
+            // A device that says again and again that there is something, and then that there is
+            // nothing, has the calls it asks for, and not this processor.
+            if !self.enable_calls() || !(has_taken || is_first) {
                 return;
             }
+            is_first = false;
         }
     }
 

@@ -11,6 +11,13 @@ pub(super) struct Link {
     next: Option<u16>,
 }
 
+impl Link {
+    /// Whether the line is in the list.
+    pub(super) fn is_listed(self) -> bool {
+        self.listed
+    }
+}
+
 /// A list of lines, first in, first out.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct List {

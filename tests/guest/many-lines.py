@@ -126,6 +126,13 @@ def refused(lines):
     expect(lines.get_values(), levels(2), "levels after a broken reply")
 
 
+def stuck(lines):
+    """The device does not answer for one line until somebody releases it."""
+    ctl("fault never 1")
+    set_all(lines, [Value.ACTIVE] * COUNT)
+    expect(seen_outside(), [Value.ACTIVE] * COUNT, "levels outside")
+
+
 def lost(lines):
     """The device does not answer for one line."""
     spoilt(lines, "never", errno.ETIMEDOUT)
@@ -133,6 +140,9 @@ def lost(lines):
 
 with gpiod.Chip(f"/dev/{CHIP}") as chip:
     COUNT = min(chip.get_info().num_lines, 64)
+    if WHAT == "stuck":
+        # The last one is for others.
+        COUNT -= 1
     settings = gpiod.LineSettings(direction=Direction.OUTPUT)
     with chip.request_lines({tuple(range(COUNT)): settings}, consumer="many") as request:
         {
@@ -141,4 +151,5 @@ with gpiod.Chip(f"/dev/{CHIP}") as chip:
             "round-trips": round_trips,
             "refused": refused,
             "lost": lost,
+            "stuck": stuck,
         }[WHAT](request)

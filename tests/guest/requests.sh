@@ -196,6 +196,21 @@ test_an_answer_of_many_is_lost() {
 	limit $LONG
 }
 
+test_others_go_on_while_many_wait() {
+	not_with_c "$FOR_EVER"
+	not_on_uml "no queue is as small as this needs"
+	local pid
+	limit $LONG
+	# A call with more lines than this device has room for, stuck in the middle of it.
+	"$(dirname -- "$0")/many-lines.py" "$(chip 1)" 1 stuck &
+	pid=$!
+	wait_for in_flight 1 1
+	expect_eq "$(gpioget --numeric -c "$(chip 1)" 7)" 0 "line 7"
+	kill -0 $pid || fail "the stuck one did not wait"
+	ctl 1 "fault release"
+	wait $pid
+}
+
 test_no_free_slot_means_to_wait_for_one() {
 	not_on_uml "no queue is as small as this needs"
 	# This device has room for few commands: the other callers wait for a slot.
