@@ -12,25 +12,9 @@ from datetime import timedelta
 import gpiod
 from gpiod.line import Bias, Direction, Edge, Value
 
-CONTROL = "/dev/virtio-ports/gpio-control.0"
-
-
-def ctl(command):
-    """Gives the device a command; returns what comes after "ok"."""
-    with open(CONTROL, "r+b", buffering=0) as port:
-        port.write(command.encode() + b"\n")
-        reply = b""
-        while not reply.endswith(b"\n"):
-            reply += port.read(1)
-    status, _, rest = reply.decode().strip().partition(" ")
-    expect(status, "ok", f"the device's answer to {command}")
-    return rest
-
-
-def expect(got, wanted, what):
-    """Ends the program if something is not as it should be."""
-    if got != wanted:
-        sys.exit(f"{what}: got {got!r}, wanted {wanted!r}")
+# Nothing is left beside the tests.
+sys.dont_write_bytecode = True
+from control import ctl, expect
 
 
 def about_the_chip(chip):

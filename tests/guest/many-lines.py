@@ -13,26 +13,18 @@ import sys
 import gpiod
 from gpiod.line import Direction, Value
 
+# Nothing is left beside the tests.
+sys.dont_write_bytecode = True
+import control
+from control import expect
+
 CHIP, K, WHAT = sys.argv[1:]
 PROTOCOL = os.environ.get("GPIO_PROTOCOL", "rfc")
 
 
 def ctl(command):
-    """Gives the device a command; returns what comes after "ok"."""
-    with open(f"/dev/virtio-ports/gpio-control.{K}", "r+b", buffering=0) as port:
-        port.write(command.encode() + b"\n")
-        reply = b""
-        while not reply.endswith(b"\n"):
-            reply += port.read(1)
-    status, _, rest = reply.decode().strip().partition(" ")
-    expect(status, "ok", f"the device's answer to {command}")
-    return rest
-
-
-def expect(got, wanted, what):
-    """Ends the program if something is not as it should be."""
-    if got != wanted:
-        sys.exit(f"{what}: got {got!r}, wanted {wanted!r}")
+    """Gives the chip's device a command."""
+    return control.ctl(command, K)
 
 
 def levels(seed):
