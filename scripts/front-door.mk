@@ -18,7 +18,7 @@ help:
 	@echo '  make demo-shell   the same guest, and a prompt in it'
 	@echo '  make test         all tests but the long ones'
 	@echo '  make test-all     all tests'
-	@echo '  make test-uml     those that need no virtual machine, in a minute; part of make test'
+	@echo '  make test-uml     those that need no virtual machine, in a few minutes; part of make test'
 	@echo "  make bench        measure the driver beside the kernel's own, in a quarter of an hour"
 	@echo '  make bench-quick  the same in less than five minutes'
 	@echo '  make check-style  formatting and lints; part of make test'
