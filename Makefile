@@ -15,6 +15,10 @@ obj-$(CONFIG_GPIO_VIRTIO)	:= gpio-virtio.o
 endif
 
 gpio-virtio-y			:= gpio_virtio.o abstractions/helpers.o
+gpio-virtio-$(CONFIG_TRACEPOINTS) += abstractions/trace.o
+
+# The trace events' header includes itself, by its path from here.
+CFLAGS_abstractions/trace.o	:= -I$(src)
 
 ifdef KBUILD_EXTMOD
 ifeq ($(CONFIG_GPIO_VIRTIO_KUNIT_TEST),y)

@@ -17,6 +17,9 @@
 //! [`standard`], what the device says about itself in [`rfc_identity`] and [`standard_identity`], how
 //! it reports in [`rfc_events`] and [`standard_events`].
 //!
+//! A device that does not work any more is reset by the [`recovery`], which brings it to where it was.
+//! Who wants to look has the [`state_file`], and trace events by [`tracing`].
+//!
 //! Everything that is `unsafe` is in the [`abstractions`].
 
 mod abstractions;
@@ -25,8 +28,6 @@ mod abstractions;
 mod chip;
 #[path = "gpio_virtio/commands.rs"]
 mod commands;
-#[path = "gpio_virtio/counters.rs"]
-mod counters;
 #[path = "gpio_virtio/display.rs"]
 mod display;
 #[path = "gpio_virtio/events.rs"]
@@ -39,6 +40,10 @@ mod interrupts;
 mod irq_chip;
 #[path = "gpio_virtio/messages.rs"]
 mod messages;
+#[path = "gpio_virtio/recovery.rs"]
+mod recovery;
+#[path = "gpio_virtio/request_counts.rs"]
+mod request_counts;
 #[path = "gpio_virtio/requests.rs"]
 mod requests;
 #[path = "gpio_virtio/rfc_events.rs"]
@@ -51,6 +56,10 @@ mod spinning;
 mod standard_events;
 #[path = "gpio_virtio/standard_identity.rs"]
 mod standard_identity;
+#[path = "gpio_virtio/state_file.rs"]
+mod state_file;
+#[path = "gpio_virtio/tracing.rs"]
+mod tracing;
 
 // These are pure, and compiled for the host too. There they are public, and the device that the
 // driver is tested against uses what the driver itself does not.
@@ -63,6 +72,9 @@ mod line;
 #[allow(dead_code, unreachable_pub)]
 #[path = "gpio_virtio/line_irqs.rs"]
 mod line_irqs;
+#[allow(dead_code, unreachable_pub)]
+#[path = "gpio_virtio/line_states.rs"]
+mod line_states;
 #[allow(dead_code, unreachable_pub)]
 #[path = "gpio_virtio/message.rs"]
 mod message;
@@ -84,6 +96,7 @@ mod standard;
 
 use abstractions::{
     gpio::{
+        Chip as _,
         Info,
         LineNames,
         Registration, //
@@ -109,6 +122,10 @@ use kernel::{
 };
 use line_irqs::Reporting;
 use protocol::Protocol;
+use recovery::{
+    Reason,
+    Recovery, //
+};
 use requests::{
     PendingNames,
     Requests, //
@@ -128,6 +145,10 @@ abstractions::virtio::module_virtio_driver! {
         spin_us: u32 {
             default: 100,
             description: "How long it looks for the reply before it sleeps, in microseconds",
+        },
+        reset_after: u32 {
+            default: 3,
+            description: "After how many time-outs in a row the device is reset; 0 for never",
         },
     },
 }
@@ -149,9 +170,20 @@ const F_IRQ: u32 = {
 /// The driver's data for one device: the chip, which has all the rest, and a look at it.
 #[pin_data]
 struct GpioVirtio<'bound> {
-    _counters: counters::File,
+    _state: state_file::File,
+    // Before the chip goes: nothing is reset meanwhile.
+    _recovering: Recovering,
     #[pin]
-    _chip: Registration<'bound, Lines>,
+    chip: Registration<'bound, Lines>,
+}
+
+/// The device may be reset as long as this is there.
+struct Recovering(Arc<Recovery>);
+
+impl Drop for Recovering {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
 }
 
 /// The driver.
@@ -187,6 +219,7 @@ impl virtio::Driver for GpioVirtioDriver {
 
             let reporting = reporting(protocol, dev.has_feature(F_IRQ));
             let interrupts = Interrupts::new(lines, reporting.unwrap_or(Reporting::Changes))?;
+            let recovery = Recovery::new::<Self>(dev, module_parameters::reset_after.value())?;
             let limit_ms = module_parameters::timeout_ms.value();
             let spin_us = module_parameters::spin_us.value();
             let requests = Requests::new(
@@ -195,16 +228,19 @@ impl virtio::Driver for GpioVirtioDriver {
                 limit_ms,
                 spin_us,
                 interrupts.clone(),
+                recovery.clone(),
             )?;
 
-            let events = start(dev, protocol, reporting, lines, &requests, &interrupts)
+            let queues = (&*requests, &interrupts, &recovery);
+            let events = start(dev, protocol, reporting, lines, queues)
                 .inspect_err(|error| dev_err!(dev, "cannot set up the queues: {:?}\n", error))?;
             events.started()?;
             let slots = requests.make_slots(lines)?;
 
             let domain = reporting.map(|_| interrupts.domain().clone());
-            let counters = counters::file(dev.as_ref(), interrupts.clone(), events.clone())?;
             let cdev: &device::Device = dev.as_ref();
+            let state =
+                state_file::new(cdev, requests.clone(), interrupts.clone(), events.clone())?;
             let (chip, names) = ask(
                 cdev,
                 identity.names,
@@ -229,10 +265,39 @@ impl virtio::Driver for GpioVirtioDriver {
             );
 
             Ok(try_pin_init!(GpioVirtio {
-                _counters: counters,
-                _chip <- Registration::with_interrupts(dev.as_ref(), info, chip, domain),
+                _state: state,
+                _recovering: Recovering(recovery),
+                chip <- Registration::with_interrupts(dev.as_ref(), info, chip, domain),
             }))
         })
+    }
+
+    fn pause(data: Pin<&Self::Data<'_>>) {
+        data.get_ref().chip.ops().pause();
+    }
+
+    fn taken_down(data: Pin<&Self::Data<'_>>) {
+        data.get_ref().chip.ops().taken_down();
+    }
+
+    fn resume(data: Pin<&Self::Data<'_>>) -> Result {
+        data.get_ref().chip.ops().resume()
+    }
+
+    fn failed(data: Pin<&Self::Data<'_>>) {
+        data.get_ref().chip.ops().failed();
+    }
+
+    fn shut_down(data: Pin<&Self::Data<'_>>) {
+        // Nobody is to find that the device is stopped, and to start it again.
+        data._recovering.0.cancel();
+        data.get_ref().chip.ops().shut_down();
+    }
+
+    fn config_changed(data: Pin<&Self::Data<'_>>) {
+        // Neither protocol has anything in it that may change. So this is how a back end says that it
+        // has been started again, or cannot go on.
+        data._recovering.0.wanted(Reason::Changed);
     }
 }
 
@@ -252,24 +317,24 @@ fn start(
     protocol: Protocol,
     reporting: Option<Reporting>,
     lines: u16,
-    requests: &Requests,
-    interrupts: &Arc<Interrupts>,
+    (requests, interrupts, recovery): (&Requests, &Arc<Interrupts>, &Arc<Recovery>),
 ) -> Result<Arc<dyn Events>> {
     let interrupts = interrupts.clone();
+    let recovery = recovery.clone();
     let commands = requests.queue();
 
     match protocol {
         // `rfc::EVENT_QUEUE`, `rfc::COMMAND_QUEUE`.
         Protocol::Rfc => {
             let (queue, events) =
-                rfc_events::new(dev.as_ref(), lines, interrupts, commands.clone())?;
+                rfc_events::new(dev.as_ref(), lines, interrupts, commands.clone(), recovery)?;
 
             dev.start([(c"events", queue), (c"commands", commands.into())])?;
             Ok(events)
         }
         // `standard::REQUEST_QUEUE`, `standard::EVENT_QUEUE`.
         Protocol::Standard if reporting.is_some() => {
-            let (queue, events) = standard_events::new(dev.as_ref(), lines, interrupts)?;
+            let (queue, events) = standard_events::new(dev.as_ref(), lines, interrupts, recovery)?;
 
             dev.start([(c"requests", commands.into()), (c"events", queue)])?;
             Ok(events)

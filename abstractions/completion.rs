@@ -47,6 +47,11 @@ impl Deadline {
         Self(Self::now().wrapping_add(limit.min(Jiffies::MAX / 2)))
     }
 
+    /// Whether it is over.
+    pub(crate) fn is_over(self) -> bool {
+        self.left() == 0
+    }
+
     /// How long it is until then; 0 if it is over.
     fn left(self) -> Jiffies {
         // The count of jiffies wraps around: what is more than half of it away is over.

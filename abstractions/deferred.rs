@@ -17,16 +17,18 @@ use kernel::{
     bindings,
     container_of,
     prelude::*,
+    time::Jiffies,
     types::Opaque, //
 };
 
 /// What is done by a [`Deferred`].
-pub(crate) trait Job: Send + Sync + 'static {
-    /// Does it. May sleep. Runs once at a time.
-    fn run(&self);
+pub(crate) trait Job: Send + Sync + Sized + 'static {
+    /// Does it. May sleep. Runs once at a time; `work` is where it can queue itself again.
+    fn run(&self, work: &Deferred<Self>);
 }
 
-/// A job that can be queued from anywhere, and is done in a thread of the kernel's.
+/// A job that can be queued from anywhere, and is done in a thread of the kernel's; not while the
+/// system goes to sleep, or sleeps.
 ///
 /// # Invariants
 ///
@@ -35,17 +37,17 @@ pub(crate) trait Job: Send + Sync + 'static {
 #[pin_data(PinnedDrop)]
 pub(crate) struct Deferred<J: Job> {
     #[pin]
-    work: Opaque<bindings::work_struct>,
+    work: Opaque<bindings::delayed_work>,
     #[pin]
     job: J,
     #[pin]
     _pin: PhantomPinned,
 }
 
-// SAFETY: `struct work_struct` may be used on any thread, and `J` is `Send`.
+// SAFETY: `struct delayed_work` may be used on any thread, and `J` is `Send`.
 unsafe impl<J: Job> Send for Deferred<J> {}
 
-// SAFETY: `struct work_struct` is made to be queued from anywhere, and `J` is `Sync`.
+// SAFETY: `struct delayed_work` is made to be queued from anywhere, and `J` is `Sync`.
 unsafe impl<J: Job> Sync for Deferred<J> {}
 
 impl<J: Job> Deferred<J> {
@@ -53,8 +55,8 @@ impl<J: Job> Deferred<J> {
     pub(crate) fn new(job: impl PinInit<J>) -> impl PinInit<Self> {
         // INVARIANT: The function is the one for this type.
         pin_init!(Self {
-            work <- Opaque::ffi_init(|slot: *mut bindings::work_struct| {
-                // SAFETY: `slot` points to memory for a `struct work_struct`.
+            work <- Opaque::ffi_init(|slot: *mut bindings::delayed_work| {
+                // SAFETY: `slot` points to memory for a `struct delayed_work`.
                 unsafe { own_bindings::gpio_virtio_init_work(slot, Some(Self::run)) };
             }),
             job <- job,
@@ -62,22 +64,40 @@ impl<J: Job> Deferred<J> {
         })
     }
 
-    /// Has the job done soon. If it is queued already, once is enough. May be called in any context.
+    /// Has the job done soon. If it is queued already, once is enough, and no sooner. May be called in
+    /// any context.
     pub(crate) fn queue(&self) {
+        self.queue_after(0);
+    }
+
+    /// As [`queue`](Self::queue), but not before so many jiffies are over.
+    pub(crate) fn queue_after(&self, delay: Jiffies) {
         // SAFETY: By the type invariant the work is initialised, and stays where it is until it is
         // dropped, which waits for it.
-        unsafe { own_bindings::gpio_virtio_queue_work(self.work.get()) };
+        unsafe { own_bindings::gpio_virtio_queue_work(self.work.get(), delay) };
+    }
+
+    /// Waits for the job if it runs, and has it done no more. May sleep.
+    pub(crate) fn cancel(&self) {
+        // The job may queue itself while it runs: after this that has no effect.
+        //
+        // SAFETY: By the type invariant the work is initialised.
+        unsafe { bindings::disable_delayed_work_sync(self.work.get()) };
     }
 
     /// # Safety
     ///
     /// `work` must be that of a `Deferred<J>` that is alive.
     unsafe extern "C" fn run(work: *mut bindings::work_struct) {
-        let work: *mut Opaque<bindings::work_struct> = work.cast();
-        // SAFETY: By the requirement of this function.
-        let this = unsafe { &*container_of!(work, Self, work) };
+        // SAFETY: By the requirement of this function the work is a part of a `struct delayed_work`, which
+        // is a part of a `Deferred<J>`.
+        let this = unsafe {
+            let work = container_of!(work, bindings::delayed_work, work);
+            let work: *mut Opaque<bindings::delayed_work> = work.cast();
+            &*container_of!(work, Self, work)
+        };
 
-        this.job.run();
+        this.job.run(this);
     }
 }
 
@@ -92,9 +112,6 @@ impl<J: Job> Deref for Deferred<J> {
 #[pinned_drop]
 impl<J: Job> PinnedDrop for Deferred<J> {
     fn drop(self: Pin<&mut Self>) {
-        // The job may queue itself while it runs: after this that has no effect.
-        //
-        // SAFETY: By the type invariant the work is initialised.
-        unsafe { bindings::disable_work_sync(self.work.get()) };
+        self.cancel();
     }
 }

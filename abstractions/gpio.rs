@@ -392,6 +392,11 @@ impl<'bound, T: Chip> Registration<'bound, T> {
         })
     }
 
+    /// The implementation.
+    pub(crate) fn ops(&self) -> &T {
+        &self.shared.ops
+    }
+
     /// Removes the chip. When this returns, no callback runs, and none will.
     ///
     /// # Safety

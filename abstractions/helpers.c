@@ -6,6 +6,7 @@
  * than their names say.
  */
 
+#include <linux/device.h>
 #include <linux/gpio/driver.h>
 #include <linux/hardirq.h>
 #include <linux/irqflags.h>
@@ -83,14 +84,14 @@ void gpio_virtio_assert_raw_spin_locked(raw_spinlock_t *lock)
 }
 
 /* One lock class for all of them: none of our work waits for another. */
-void gpio_virtio_init_work(struct work_struct *work, work_func_t func)
+void gpio_virtio_init_work(struct delayed_work *work, work_func_t func)
 {
-	INIT_WORK(work, func);
+	INIT_DELAYED_WORK(work, func);
 }
 
-void gpio_virtio_queue_work(struct work_struct *work)
+void gpio_virtio_queue_work(struct delayed_work *work, unsigned long delay)
 {
-	queue_work(system_dfl_wq, work);
+	queue_delayed_work(system_freezable_wq, work, delay);
 }
 
 /* The macro behind this has a lock class of its own for each place it is used in. */
@@ -197,4 +198,57 @@ void gpio_virtio_del_vqs(struct virtio_device *vdev)
 void gpio_virtio_device_ready(struct virtio_device *vdev)
 {
 	virtio_device_ready(vdev);
+}
+
+/*
+ * Whether a reset reaches the device. User-Mode Linux only pretends: its devices go
+ * on to use the memory that they were given.
+ */
+bool gpio_virtio_can_reset(struct virtio_device *vdev)
+{
+	struct device *parent = vdev->dev.parent;
+
+	return !parent || !dev_is_platform(parent) ||
+	       platform_get_resource(to_platform_device(parent), IORESOURCE_MEM, 0);
+}
+
+/*
+ * Whether the device was given up. All of its registers read as ones as long as it
+ * is not to be accessed.
+ */
+bool gpio_virtio_has_failed(struct virtio_device *vdev)
+{
+	u8 status = vdev->config->get_status(vdev);
+
+	return status != 0xff && status & VIRTIO_CONFIG_S_FAILED;
+}
+
+/*
+ * Whether the device is still there. To reset one that is not takes for ever where
+ * all of its registers read as ones.
+ */
+bool gpio_virtio_is_present(struct virtio_device *vdev)
+{
+#ifdef CONFIG_PCI
+	struct device *parent = vdev->dev.parent;
+
+	if (parent && dev_is_pci(parent))
+		return pci_device_is_present(to_pci_dev(parent));
+#endif
+	return true;
+}
+
+void gpio_virtio_device_lock(struct device *dev)
+{
+	device_lock(dev);
+}
+
+bool gpio_virtio_device_trylock(struct device *dev)
+{
+	return device_trylock(dev);
+}
+
+void gpio_virtio_device_unlock(struct device *dev)
+{
+	device_unlock(dev);
 }

@@ -8,12 +8,11 @@
 #include <linux/gpio/driver.h>
 #include <linux/spinlock_types.h>
 #include <linux/types.h>
+#include <linux/virtio_config.h>
 #include <linux/workqueue.h>
 
+struct device;
 struct ratelimit_state;
-struct virtio_device;
-struct virtqueue;
-struct virtqueue_info;
 
 void gpio_virtio_ratelimit_init(struct ratelimit_state *state);
 
@@ -27,8 +26,8 @@ bool gpio_virtio_raw_spin_trylock(raw_spinlock_t *lock);
 void gpio_virtio_raw_spin_unlock(raw_spinlock_t *lock);
 void gpio_virtio_assert_raw_spin_locked(raw_spinlock_t *lock);
 
-void gpio_virtio_init_work(struct work_struct *work, work_func_t func);
-void gpio_virtio_queue_work(struct work_struct *work);
+void gpio_virtio_init_work(struct delayed_work *work, work_func_t func);
+void gpio_virtio_queue_work(struct delayed_work *work, unsigned long delay);
 
 int gpio_virtio_gpiochip_add_data(struct gpio_chip *gc, void *data);
 
@@ -41,5 +40,20 @@ int gpio_virtio_find_vqs(struct virtio_device *vdev, unsigned int count,
 			 struct virtqueue *vqs[], struct virtqueue_info infos[]);
 void gpio_virtio_del_vqs(struct virtio_device *vdev);
 void gpio_virtio_device_ready(struct virtio_device *vdev);
+bool gpio_virtio_can_reset(struct virtio_device *vdev);
+bool gpio_virtio_has_failed(struct virtio_device *vdev);
+bool gpio_virtio_is_present(struct virtio_device *vdev);
+
+void gpio_virtio_device_lock(struct device *dev);
+bool gpio_virtio_device_trylock(struct device *dev);
+void gpio_virtio_device_unlock(struct device *dev);
+
+/* Those of trace.c; not there without CONFIG_TRACEPOINTS */
+bool gpio_virtio_trace_request_enabled(void);
+void gpio_virtio_trace_request(const char *device, u16 line, u16 kind, u32 value);
+bool gpio_virtio_trace_reply_enabled(void);
+void gpio_virtio_trace_reply(const char *device, u16 line, u16 kind, u32 written, int outcome);
+bool gpio_virtio_trace_event_enabled(void);
+void gpio_virtio_trace_event(const char *device, u16 line, u32 written, u32 value, bool accepted);
 
 #endif /* GPIO_VIRTIO_HELPERS_H */

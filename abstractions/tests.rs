@@ -8,6 +8,10 @@ use super::{
         Deadline,
         Wait, //
     },
+    deferred::{
+        Deferred,
+        Job, //
+    },
     gpio::LineNames,
     irq::Domain,
     irq_work::{
@@ -51,6 +55,24 @@ impl Handler for Probe {
     fn returned(queue: &Queue<Self>) {
         queue.lock().calls += 1;
     }
+
+    fn taken_back(&mut self, _buffer: Buffer<[u8; 8], [u8; 4], Arc<u32>>) {
+        self.calls += 1;
+    }
+
+    fn broken(&mut self) {
+        self.calls += 1;
+    }
+}
+
+/// A job that signals, and has itself done again.
+struct Again(Arc<Completion>);
+
+impl Job for Again {
+    fn run(&self, work: &Deferred<Self>) {
+        self.0.signal();
+        work.queue_after(1);
+    }
 }
 
 /// Work that signals, twice if it is told to queue itself again.
@@ -88,6 +110,21 @@ mod tests {
         assert_eq!(done.wait_killable(Deadline::after(1000)), Wait::Done);
         assert!(done.try_wait());
         assert!(!done.try_wait());
+        Ok(())
+    }
+
+    #[test]
+    fn a_job_is_done_until_it_is_cancelled() -> Result {
+        let done = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+        let job = KBox::pin_init(Deferred::new(Again(done.clone())), GFP_KERNEL)?;
+
+        job.queue();
+        assert_eq!(done.wait_killable(Deadline::after(1000)), Wait::Done);
+        assert_eq!(done.wait_killable(Deadline::after(1000)), Wait::Done);
+        job.cancel();
+        while done.try_wait() {}
+        job.queue();
+        assert_eq!(done.wait_killable(Deadline::after(5)), Wait::TimedOut);
         Ok(())
     }
 

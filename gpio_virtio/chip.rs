@@ -39,7 +39,7 @@ use kernel::{
 
 /// The lines of one device.
 pub(crate) struct Lines {
-    requests: Arc<Requests>,
+    pub(crate) requests: Arc<Requests>,
     pub(crate) interrupts: Arc<Interrupts>,
     pub(crate) events: Arc<dyn Events>,
     pub(crate) teller: Pin<KBox<Deferred<Teller>>>,

@@ -18,6 +18,10 @@ use crate::{
     },
     command::Command,
     interrupts::Interrupts,
+    line_states::{
+        LineState,
+        Part, //
+    },
     message::{
         Message,
         RawMessage, //
@@ -27,13 +31,20 @@ use crate::{
         Protocol,
         RawReply, //
     },
+    recovery::{
+        Reason,
+        Recovery, //
+    },
+    request_counts::RequestCounts,
     slots::{
+        Access,
         Batch,
         Index,
         Returned,
         Slot,
         Slots, //
     },
+    tracing, //
 };
 use kernel::{
     prelude::*,
@@ -60,8 +71,7 @@ pub(crate) struct Reply {
 pub(crate) struct Asked {
     pub(crate) command: Command,
     pub(crate) line: u16,
-    /// Whether it is the second message of two.
-    pub(crate) is_second: bool,
+    pub(crate) part: Part,
 }
 
 impl Asked {
@@ -69,8 +79,17 @@ impl Asked {
     pub(crate) const NOTHING: Self = Self {
         command: Command::Request,
         line: 0,
-        is_second: false,
+        part: Part::Whole,
     };
+
+    /// For a check of a line's level.
+    const fn level(line: u16) -> Self {
+        Self {
+            command: Command::GetValue,
+            line,
+            part: Part::Whole,
+        }
+    }
 }
 
 pub(crate) type CommandBuffer = Buffer<RawMessage, RawReply, Purpose>;
@@ -94,8 +113,11 @@ pub(crate) struct Commands {
     pub(crate) block: Option<Block>,
     /// Signalled for each slot that is promised to somebody who has queued up.
     room: Arc<Completion>,
-    interrupts: Arc<Interrupts>,
+    pub(crate) interrupts: Arc<Interrupts>,
     messages: Arc<Messages>,
+    recovery: Arc<Recovery>,
+    /// What the device knows of each line.
+    pub(crate) line_states: KVVec<LineState>,
     /// The buffer for checks, unless the device has it: there is one at a time. A queue that has room
     /// for one buffer only has none for checks; levels then fire when they are reported.
     pub(crate) check_buffer: Option<CommandBuffer>,
@@ -103,6 +125,7 @@ pub(crate) struct Commands {
     check: Check,
     /// A check could not be given to the device.
     check_is_owed: bool,
+    pub(crate) counts: RequestCounts,
 }
 
 impl Commands {
@@ -112,6 +135,7 @@ impl Commands {
         room: Arc<Completion>,
         interrupts: Arc<Interrupts>,
         messages: Arc<Messages>,
+        recovery: Arc<Recovery>,
     ) -> Self {
         Self {
             protocol,
@@ -121,13 +145,65 @@ impl Commands {
             room,
             interrupts,
             messages,
+            recovery,
+            line_states: KVVec::new(),
             check_buffer: None,
             check: Check::default(),
             check_is_owed: false,
+            counts: RequestCounts::default(),
         }
     }
 
-    /// Wakes those for whom there is a slot now.
+    /// Takes note of what the device has done, if by that it knows something new of a line.
+    fn take_note(&mut self, index: Index, reply: &Reply) {
+        let Some(Asked {
+            command,
+            line,
+            part,
+        }) = self.slots.asked(index)
+        else {
+            return;
+        };
+        let is_touched = match command {
+            Command::GetDirection => {
+                LineState::is_touched_by(command, self.interrupts.is_in_use(line))
+            }
+            _ => LineState::is_touched_by(command, true),
+        };
+        if !is_touched {
+            return;
+        }
+
+        // CAST: `usize` has 32 bits at least.
+        let written = reply.written as usize;
+        let answer = self.protocol.check_reply(command, line, written, reply.raw);
+        if let (Ok(answer), Some(state)) = (answer, self.line_states.get_mut(usize::from(line))) {
+            state.done(command, part, answer);
+        }
+    }
+
+    /// A slot's buffer is back, with a reply or without.
+    fn slot_returned(&mut self, index: Index, buffer: CommandBuffer, reply: Option<Reply>) {
+        let is_lost = reply.is_none();
+        let returned = self.slots.returned(index, buffer, reply);
+
+        match (returned, is_lost) {
+            (Returned::Complete(_) | Returned::Part, true) => self.counts.lost += 1,
+            (Returned::Late, false) => self.counts.late += 1,
+            _ => (),
+        }
+        match returned {
+            Returned::Complete(first) => {
+                if let Some(done) = self.done.get(first.get()) {
+                    done.signal();
+                }
+            }
+            Returned::Late => self.wake_queued(),
+            Returned::Part | Returned::Stray => (),
+        }
+    }
+
+    /// Wakes those for whom there is a slot now, or who need not wait for one any more.
     pub(crate) fn wake_queued(&mut self) {
         for _ in 0..self.slots.promise() {
             self.room.signal();
@@ -139,12 +215,13 @@ impl Commands {
 /// like others a `block` if there is one. Returns whether there was room.
 pub(crate) fn submit(
     queue: &mut LockedQueue<'_, Commands>,
+    access: Access,
     batch: &mut Option<Batch>,
     asked: Asked,
     message: Message,
     block: Option<Block>,
 ) -> Result<bool> {
-    let Some((index, mut buffer)) = queue.slots.begin() else {
+    let Some((index, mut buffer)) = queue.slots.begin(access) else {
         return Ok(false);
     };
 
@@ -163,6 +240,8 @@ pub(crate) fn submit(
         return Err(error);
     }
     queue.slots.add(batch, index, asked);
+    queue.counts.sent += 1;
+    tracing::sent(queue.messages.device(), message);
     Ok(true)
 }
 
@@ -181,23 +260,21 @@ impl Handler for Commands {
                 written,
             };
             let Purpose::Request(index) = *buffer.context() else {
+                let asked = || Asked::level(locked.check.line);
+                tracing::replied(locked.messages.device(), locked.protocol, asked, &reply);
                 check = Some((locked.check, reply));
                 locked.check_buffer = Some(buffer);
                 return;
             };
             if let Some(block) = buffer.take_block() {
                 locked.block = Some(block);
+            } else {
+                let asked = || locked.slots.asked(index).unwrap_or(Asked::NOTHING);
+                tracing::replied(locked.messages.device(), locked.protocol, asked, &reply);
             }
 
-            match locked.slots.returned(index, buffer, reply) {
-                Returned::Complete(first) => {
-                    if let Some(done) = locked.done.get(first.get()) {
-                        done.signal();
-                    }
-                }
-                Returned::Late => locked.wake_queued(),
-                Returned::Part | Returned::Stray => (),
-            }
+            locked.take_note(index, &reply);
+            locked.slot_returned(index, buffer, Some(reply));
         });
         if check.is_none() && !locked.check_is_owed {
             return;
@@ -213,6 +290,7 @@ impl Handler for Commands {
             let level = match protocol.check_reply(Command::GetValue, line, written as usize, raw) {
                 Ok(answer) => answer.level(),
                 Err(error) => {
+                    queue.lock().counts.note(error);
                     messages.warn(fmt!("line {line}: cannot check its level: {error}"));
                     None
                 }
@@ -220,6 +298,19 @@ impl Handler for Commands {
             interrupts.checked(line, epoch, level);
         }
         start_check(queue);
+    }
+
+    fn taken_back(&mut self, mut buffer: CommandBuffer) {
+        buffer.take_block();
+        match *buffer.context() {
+            Purpose::Request(index) => self.slot_returned(index, buffer, None),
+            // All levels that matter are asked for again.
+            Purpose::Check => self.check_buffer = Some(buffer),
+        }
+    }
+
+    fn broken(&mut self) {
+        self.recovery.wanted(Reason::Broken);
     }
 }
 
@@ -237,11 +328,16 @@ pub(crate) fn start_check(queue: &Queue<Commands>) {
         return;
     };
 
-    if let [Some(message), _] = locked.protocol.messages(Command::GetValue, line) {
+    let [message, _] = locked.protocol.messages(Command::GetValue, line);
+    if let Some(message) = message {
         buffer.write(message.to_bytes());
     }
     match locked.submit(buffer) {
         Ok(()) => {
+            if let Some(message) = message {
+                tracing::sent(locked.messages.device(), message);
+            }
+            locked.counts.sent += 1;
             locked.check = Check { line, epoch };
             locked.notify();
         }

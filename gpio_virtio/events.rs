@@ -11,6 +11,9 @@ pub(crate) trait Events: Send + Sync {
     /// The device is started.
     fn started(&self) -> Result;
 
+    /// The device was reset, and is started again: all buffers are here.
+    fn restarted(&self);
+
     /// A line is going to interrupt. [`ENOSPC`] if the queue has no room for one more.
     fn claim(&self, line: u16) -> Result;
 
@@ -42,6 +45,8 @@ impl Events for NoEvents {
     fn started(&self) -> Result {
         Ok(())
     }
+
+    fn restarted(&self) {}
 
     fn claim(&self, _line: u16) -> Result {
         Err(ENXIO)

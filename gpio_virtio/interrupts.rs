@@ -32,7 +32,8 @@ use crate::{
         LineIrq,
         LineIrqs,
         Reporting,
-        Returned, //
+        Returned,
+        Unsure, //
     },
     standard::IrqStatus, //
 };
@@ -45,6 +46,7 @@ use kernel::{
 #[pin_data]
 pub(crate) struct Interrupts {
     domain: Arc<Domain>,
+    count: u16,
     #[pin]
     lines: RawSpinLock<LineIrqs<KVVec<LineIrq>>>,
 }
@@ -53,11 +55,13 @@ impl Interrupts {
     /// Makes the interrupts of `lines` lines, which nobody waits for.
     pub(crate) fn new(lines: u16, reporting: Reporting) -> Result<Arc<Self>> {
         let domain = Arc::new(Domain::new(), GFP_KERNEL)?;
-        let lines = KVVec::from_elem(LineIrq::default(), usize::from(lines), GFP_KERNEL)?;
+        let count = lines;
+        let lines = KVVec::from_elem(LineIrq::default(), usize::from(count), GFP_KERNEL)?;
 
         Arc::pin_init(
             pin_init!(Self {
                 domain,
+                count,
                 lines <- new_raw_spinlock!(
                     LineIrqs::new(lines, reporting),
                     "gpio_virtio::Interrupts"
@@ -266,14 +270,54 @@ impl Interrupts {
         self.lines.lock().is_silent(line)
     }
 
-    /// The device is being told something about a line.
-    pub(crate) fn is_being_told(&self, line: u16) {
-        self.lines.lock().is_being_told(line);
+    /// The device is being told something about a line; see [`LineIrqs::is_being_told`].
+    pub(crate) fn is_being_told(&self, line: u16) -> u32 {
+        self.lines.lock().is_being_told(line)
     }
 
     /// The device has been told. Returns whether there is something to make up for.
-    pub(crate) fn was_told(&self, line: u16, trigger: Trigger) -> bool {
-        self.lines.lock().was_told(line, trigger)
+    pub(crate) fn was_told(&self, line: u16, trigger: Trigger, life: u32) -> bool {
+        self.lines.lock().was_told(line, trigger, life)
+    }
+
+    /// How many lines there are.
+    pub(crate) fn count(&self) -> u16 {
+        self.count
+    }
+
+    /// The device was reset, and has forgotten all lines. Afterwards it may have to be told about some.
+    pub(crate) fn was_reset(&self) {
+        self.lines.lock().begin_life();
+        // One at a time: interrupts are off while the lock is held.
+        for line in 0..self.count {
+            self.lines.lock().forget(line);
+        }
+    }
+
+    /// The system goes to sleep; see [`LineIrqs::fall_asleep`].
+    pub(crate) fn fall_asleep(&self) {
+        self.lines.lock().fall_asleep();
+    }
+
+    /// The system has slept.
+    pub(crate) fn wake_up(&self) {
+        self.lines.lock().wake_up();
+    }
+
+    /// Whether a line's level has to be known before the device is reset; see
+    /// [`LineIrqs::is_to_be_noted`].
+    pub(crate) fn is_to_be_noted(&self, line: u16) -> Option<u32> {
+        self.lines.lock().is_to_be_noted(line)
+    }
+
+    /// What is not known of a line since the device was reset.
+    pub(crate) fn next_unsure(&self, line: u16) -> Unsure {
+        self.lines.lock().next_unsure(line)
+    }
+
+    /// The device was asked for what was not known. Returns whether there is something to make up for.
+    pub(crate) fn compared(&self, line: u16, epoch: u32, level: Option<Level>) -> bool {
+        self.lines.lock().compared(line, epoch, level)
     }
 
     /// The device cannot be told about a line now.

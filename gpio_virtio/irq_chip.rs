@@ -10,6 +10,7 @@
 
 use crate::{
     abstractions::{
+        completion::Deadline,
         deferred::{
             Deferred,
             Job, //
@@ -33,8 +34,14 @@ use crate::{
         Interrupts,
         MakeUp, //
     },
-    line::Direction,
-    line_irqs::Left,
+    line::{
+        Direction,
+        Level, //
+    },
+    line_irqs::{
+        Left,
+        Unsure, //
+    },
     requests::{
         Failure,
         Requests, //
@@ -44,9 +51,14 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         Mutex, //
     },
+    time::msecs_to_jiffies, //
 };
 
 /// Tells the device what to report, where one can sleep.
@@ -60,7 +72,19 @@ pub(crate) struct Teller {
     /// Held by the one who does it.
     #[pin]
     telling: Mutex<()>,
+    /// How often in a row the device did not answer when it was told something.
+    tries: Atomic<u32>,
 }
+
+/// So often in a row a device that does not answer is told what to report.
+const MAX_TRIES: u32 = 3;
+
+/// When it is told again, in milliseconds.
+const AGAIN_MS: u32 = 1000;
+
+/// How long a device that is about to be reset is asked for levels, in milliseconds; one question may take
+/// longer.
+const NOTE_MS: u32 = 1000;
 
 impl Teller {
     /// Makes the one for a device.
@@ -80,14 +104,16 @@ impl Teller {
             events,
             make_up,
             telling <- new_mutex!((), "gpio_virtio::telling"),
+            tries: Atomic::new(0),
         });
 
         KBox::pin_init(Deferred::new(teller), GFP_KERNEL)
     }
 
-    /// Asks the device for `trigger`, and remembers what it says.
-    fn ask_for(&self, line: u16, trigger: Trigger) -> core::result::Result<(), Failure> {
-        self.interrupts.is_being_told(line);
+    /// Asks the device for `trigger`, and remembers what it says. Returns in which of its lives it was
+    /// asked, besides.
+    fn ask_for(&self, line: u16, trigger: Trigger) -> (u32, core::result::Result<(), Failure>) {
+        let life = self.interrupts.is_being_told(line);
         // Nobody is just about to act upon what it was told before.
         self.settle();
         let result = self
@@ -102,7 +128,7 @@ impl Teller {
             }
             Err(Failure::Lost(_)) => (),
         }
-        result
+        (life, result)
     }
 
     /// Finds out which triggers the device accepts for a line by now.
@@ -111,13 +137,14 @@ impl Teller {
             self.silence(line)?;
         }
         for trigger in Trigger::ALL {
-            match self.ask_for(line, trigger) {
+            let (life, result) = self.ask_for(line, trigger);
+            match result {
                 // From one trigger to another the way leads over none.
                 Ok(()) => self.silence(line)?,
                 Err(Failure::Lost(error)) => return Err(error),
                 // That is for the one who wants that trigger. The line is as it was.
                 Err(Failure::Refused(_) | Failure::Half(_)) => {
-                    self.interrupts.was_told(line, Trigger::None);
+                    self.interrupts.was_told(line, Trigger::None, life);
                 }
             }
         }
@@ -145,12 +172,8 @@ impl Teller {
     /// Finds out which level a line has, to know the first change from the level before.
     fn learn_level(&self, line: u16) -> Result {
         let epoch = self.interrupts.epoch(line);
-        let level = match self.requests.send_and_wait(Command::GetValue, line) {
-            Ok(answer) => answer.level(),
-            // The device may report it all the same.
-            Err(Failure::Refused(_) | Failure::Half(_)) => None,
-            Err(Failure::Lost(error)) => return Err(error),
-        };
+        // If the device does not say it, it may report it all the same.
+        let level = self.level(line)?;
 
         self.interrupts.learn(line, epoch, level);
         // A change that the answer knows of must not be taken for another one.
@@ -213,7 +236,8 @@ impl Teller {
 
     /// Has the device report nothing about a line, and drops what it has reported.
     fn silence(&self, line: u16) -> Result {
-        match self.ask_for(line, Trigger::None) {
+        let (life, result) = self.ask_for(line, Trigger::None);
+        match result {
             Ok(()) => (),
             // There are devices that refuse this where it is so already.
             Err(Failure::Refused(error) | Failure::Half(error)) => self.requests.messages().warn(
@@ -221,7 +245,7 @@ impl Teller {
             ),
             Err(Failure::Lost(error)) => return Err(error),
         }
-        self.interrupts.was_told(line, Trigger::None);
+        self.interrupts.was_told(line, Trigger::None, life);
         // What was reported before must not be taken for what is going to be asked for.
         self.settle();
         Ok(())
@@ -231,7 +255,7 @@ impl Teller {
     ///
     /// Who changes that meanwhile may find that the device knows it already, and leave it at that, just
     /// when the device is about to be told the opposite. So it is looked at again afterwards.
-    fn tell_all(&self, line: u16) -> Result {
+    fn tell_all(&self, line: u16) -> core::result::Result<(), Failure> {
         while self.interrupts.change(line).is_some() {
             self.tell(line)?;
         }
@@ -239,55 +263,142 @@ impl Teller {
     }
 
     /// Tells the device what the consumers of a line want by now.
-    fn tell(&self, line: u16) -> Result {
+    fn tell(&self, line: u16) -> core::result::Result<(), Failure> {
         let Some(wanted) = self.interrupts.change(line) else {
             return Ok(());
         };
         if !self.interrupts.is_silent(line) {
-            self.silence(line)?;
+            self.silence(line).map_err(Failure::Lost)?;
         }
         if wanted == Trigger::None {
             return Ok(());
         }
 
-        match self.ask_for(line, wanted) {
+        let (life, result) = self.ask_for(line, wanted);
+        match result {
             Ok(()) => {
-                if self.interrupts.was_told(line, wanted) {
+                if self.interrupts.was_told(line, wanted, life) {
                     self.make_up.queue();
                 }
                 Ok(())
             }
             Err(failure) => {
                 if let Failure::Refused(_) = failure {
-                    self.interrupts.was_told(line, Trigger::None);
+                    self.interrupts.was_told(line, Trigger::None, life);
                 }
-                Err(failure.into())
+                Err(failure)
             }
         }
     }
 
-    /// Tells the device about a line, if there is something to be told.
-    fn sync(&self, line: u16) {
+    /// Tells the device about a line, if there is something to be told. Returns whether it is to be tried
+    /// again, later.
+    fn sync(&self, line: u16) -> bool {
         // Nearly never there is.
         if self.interrupts.change(line).is_none() {
-            return;
+            return false;
         }
         let _telling = self.telling.lock();
 
-        match self.tell_all(line) {
+        let (error, is_lost) = match self.tell_all(line) {
+            Ok(()) => {
+                self.tries.store(0, Relaxed);
+                return false;
+            }
             // A device that goes away need not be told.
-            Ok(()) | Err(ENODEV) => (),
-            Err(error) => self.requests.messages().warn(fmt!(
-                "line {line}: cannot tell the device what to report: {error:?}"
-            )),
+            Err(Failure::Lost(ENODEV)) => return false,
+            Err(Failure::Lost(error)) => (error, true),
+            Err(Failure::Refused(error) | Failure::Half(error)) => (error, false),
+        };
+        self.requests.messages().warn(fmt!(
+            "line {line}: cannot tell the device what to report: {error:?}"
+        ));
+        // When a device works again that does not work now it is told everything.
+        is_lost && self.requests.recovery().is_running() && self.may_try_again()
+    }
+
+    /// Whether what the device did not answer is asked once more: not for ever.
+    fn may_try_again(&self) -> bool {
+        let tries = self.tries.load(Relaxed).saturating_add(1);
+
+        self.tries.store(tries, Relaxed);
+        tries < MAX_TRIES
+    }
+}
+
+/// When the device is reset.
+impl Teller {
+    /// Asks the device, which is about to be reset, for what has to be known of the lines before.
+    pub(crate) fn note_levels(&self) {
+        let deadline = Deadline::after(msecs_to_jiffies(NOTE_MS));
+
+        for line in 0..self.interrupts.count() {
+            if deadline.is_over() {
+                return;
+            }
+            if let Some(epoch) = self.interrupts.is_to_be_noted(line) {
+                let Ok(level) = self.level(line) else {
+                    // It does not work.
+                    return;
+                };
+                self.settle();
+                self.interrupts.learn(line, epoch, level);
+            }
+        }
+    }
+
+    /// Takes note of what the device has reported until it is reset.
+    pub(crate) fn note_events(&self) {
+        self.settle();
+    }
+
+    /// The device was reset: it is to be told everything anew.
+    pub(crate) fn was_reset(&self) {
+        self.interrupts.was_reset();
+    }
+
+    /// Makes up for what has changed while the device was reset, now that it reports again.
+    fn compare(&self, line: u16) {
+        let something = match self.interrupts.next_unsure(line) {
+            Unsure::Nothing => false,
+            Unsure::Look => true,
+            Unsure::Level(epoch) => {
+                let Ok(level) = self.level(line) else {
+                    return;
+                };
+                // A change that was reported must not be inferred too.
+                self.settle();
+                self.interrupts.compared(line, epoch, level)
+            }
+        };
+
+        if something {
+            self.make_up.queue();
+        }
+    }
+
+    /// The level of a line, if the device says it. The error is that of a device that does not answer.
+    fn level(&self, line: u16) -> Result<Option<Level>> {
+        match self.requests.send_and_wait(Command::GetValue, line) {
+            Ok(answer) => Ok(answer.level()),
+            Err(Failure::Refused(_) | Failure::Half(_)) => Ok(None),
+            Err(Failure::Lost(error)) => Err(error),
         }
     }
 }
 
 impl Job for Teller {
-    fn run(&self) {
+    fn run(&self, work: &Deferred<Self>) {
         while let Some(line) = self.interrupts.next_sync() {
-            self.sync(line);
+            if self.sync(line) {
+                // One at a time, or the system could not go to sleep.
+                self.interrupts.want_sync(line);
+                work.queue_after(msecs_to_jiffies(AGAIN_MS));
+                return;
+            }
+            if self.interrupts.change(line).is_none() {
+                self.compare(line);
+            }
         }
     }
 }
@@ -345,7 +456,10 @@ impl InterruptChip for Lines {
     fn sync_irq(&self, offset: u32) {
         let line = line(offset);
 
-        self.teller.sync(line);
+        if self.teller.sync(line) {
+            self.interrupts.want_sync(line);
+            self.teller.queue_after(msecs_to_jiffies(AGAIN_MS));
+        }
         match self.interrupts.end_sync(line) {
             Left::Nothing => (),
             Left::ToAsk => self.events.start_looking(),

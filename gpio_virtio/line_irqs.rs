@@ -24,8 +24,11 @@ mod levels;
 mod list;
 #[path = "line_irqs/refusals.rs"]
 mod refusals;
+#[path = "line_irqs/resets.rs"]
+mod resets;
 
 pub use buffers::Returned;
+pub use resets::Unsure;
 
 use super::{
     line::Level,
@@ -58,6 +61,8 @@ pub struct LineIrq {
     /// What the device has been told to report, if it has to be told. `None` while that is not known:
     /// a command is under way, or was lost.
     told: Option<Trigger>,
+    /// While that is not known: before, the device had been told to report nothing.
+    was_silent: bool,
     refusals: Refusals,
     /// Somebody has requested it, and has not given it back.
     claimed: bool,
@@ -67,8 +72,9 @@ pub struct LineIrq {
     masked: bool,
     /// Its handlers are being called.
     firing: bool,
-    /// A level was seen that has not been fired yet.
-    due: bool,
+    /// How often it is about to be fired, for what was reported: see [`LineIrqs::begin`]. Once for a
+    /// level.
+    due: u16,
     /// An edge is to be fired when the line is unmasked.
     latched: bool,
     /// The device has the line's buffer.
@@ -77,6 +83,8 @@ pub struct LineIrq {
     is_recalled: bool,
     /// The last level that is known.
     level: Option<Level>,
+    /// The device was reset since it was told something: what changed meanwhile was not reported.
+    is_unsure: bool,
     /// Counts what outdates an answer of the device to the question for the level.
     epoch: u32,
     /// How many calls of consumers are under way that may change the line.
@@ -90,23 +98,35 @@ pub struct LineIrq {
     sync_list: Link,
 }
 
+impl LineIrq {
+    /// Drops what came and was not fired yet, and what the device was asked and has not answered yet: it
+    /// was for who had the line until now, or for another trigger.
+    fn drop_pending(&mut self) {
+        self.latched = false;
+        self.due = 0;
+        self.epoch = self.epoch.wrapping_add(1);
+    }
+}
+
 impl Default for LineIrq {
     /// A line that nobody waits for, of a device that has just been started.
     fn default() -> Self {
         Self {
             trigger: Trigger::None,
             told: Some(Trigger::None),
+            was_silent: false,
             refusals: Refusals::default(),
             claimed: false,
             requested: false,
             enabled: false,
             masked: false,
             firing: false,
-            due: false,
+            due: 0,
             latched: false,
             is_lent: false,
             is_recalled: false,
             level: None,
+            is_unsure: false,
             epoch: 0,
             syncing: 0,
             is_left: false,
@@ -168,6 +188,10 @@ pub struct LineIrqs<S> {
     syncs: List,
     counts: Counts,
     open: bool,
+    /// Counts the resets of the device.
+    life: u32,
+    /// The system goes to sleep, or sleeps: see [`LineIrqs::fall_asleep`].
+    is_asleep: bool,
 }
 
 impl<S> LineIrqs<S>
@@ -184,6 +208,8 @@ where
             syncs: List::default(),
             counts: Counts::default(),
             open: false,
+            life: 0,
+            is_asleep: false,
         }
     }
 
@@ -252,8 +278,17 @@ where
         if let Some(errno) = state.refusals.get(trigger) {
             return Err(errno);
         }
-        state.trigger = trigger;
-        Ok(!selective && self.look_at_level(line))
+        if state.trigger != trigger {
+            state.trigger = trigger;
+            state.drop_pending();
+        }
+        if core::mem::take(&mut state.is_unsure) || selective {
+            // A device that reports something else, or was reset, may not have reported the last change.
+            state.level = None;
+        }
+        // If the device has yet to be told, it is asked when it has been told.
+        let is_told = !selective || state.told == Some(trigger);
+        Ok(is_told && self.look(line))
     }
 
     /// Has done what it takes for the line to fire next, if it may.
@@ -276,17 +311,18 @@ where
 
     /// Turns the interrupt on, unmasked. Returns whether there is something to do.
     pub fn enable(&mut self, line: u16) -> bool {
-        let selective = self.is_selective();
+        let (selective, is_asleep) = (self.is_selective(), self.is_asleep);
         let Some(state) = self.get_mut(line) else {
             return false;
         };
         state.enabled = true;
         state.masked = false;
-        state.latched = false;
-        state.due = false;
+        state.drop_pending();
         state.failures = 0;
-        // An answer to whoever had it before.
-        state.epoch = state.epoch.wrapping_add(1);
+        if !is_asleep && (core::mem::take(&mut state.is_unsure) || selective) {
+            // What changed while it was off was not reported.
+            state.level = None;
+        }
 
         // If the device has yet to be told, it is asked when it has been told.
         if selective && state.told != Some(state.trigger) {
@@ -301,10 +337,15 @@ where
 
     /// Turns the interrupt off. What did not fire yet is forgotten.
     pub fn disable(&mut self, line: u16) {
+        let is_asleep = self.is_asleep;
+
         if let Some(line) = self.get_mut(line) {
             line.enabled = false;
-            line.latched = false;
-            line.due = false;
+            line.drop_pending();
+            if !is_asleep && core::mem::take(&mut line.is_unsure) {
+                // What changed when the device was reset was not reported.
+                line.level = None;
+            }
         }
     }
 
@@ -402,24 +443,19 @@ where
     ///
     /// It is masked then, until [`unmask`](Self::unmask) or [`enable`](Self::enable).
     pub fn begin(&mut self, line: u16) -> bool {
-        let reporting = self.reporting;
         let Some(state) = self.get_mut(line) else {
             return false;
         };
-        let is_due = core::mem::take(&mut state.due);
-        if !state.enabled {
+        if !state.enabled || state.due == 0 {
+            // It was turned off since, and perhaps on again; or the level has ended.
             return false;
         }
-        if state.trigger.active_level().is_some() {
-            // If it is firing already, then it is looked at again afterwards.
-            if !is_due || state.masked || state.firing {
-                return false;
+        state.due -= 1;
+        if state.masked || state.firing {
+            // A level is looked at again afterwards.
+            if state.trigger.active_level().is_none() {
+                self.latch(line);
             }
-        } else if reporting == Reporting::Buffers && !is_due {
-            // It was turned off and on again since.
-            return false;
-        } else if state.masked || state.firing {
-            self.latch(line);
             return false;
         }
         self.start(line);
@@ -514,25 +550,37 @@ where
 
     /// The device is being told what to report about a line: what it reports until
     /// [`was_told`](Self::was_told) may be of that, or of what it was told before.
-    pub fn is_being_told(&mut self, line: u16) {
+    ///
+    /// Returns in which of its lives the device is: it begins another one when it is reset.
+    pub fn is_being_told(&mut self, line: u16) -> u32 {
         if let Some(line) = self.get_mut(line) {
+            line.was_silent = line.told == Some(Trigger::None);
             line.told = None;
             line.is_recalled = line.is_lent;
         }
+        self.life
     }
 
-    /// The device has been told. Returns whether there is something to do.
-    pub fn was_told(&mut self, line: u16, trigger: Trigger) -> bool {
+    /// The device has been told, in the life that [`is_being_told`](Self::is_being_told) has returned.
+    /// Returns whether there is something to do.
+    pub fn was_told(&mut self, line: u16, trigger: Trigger, life: u32) -> bool {
+        let is_forgotten = life != self.life;
         let Some(state) = self.get_mut(line) else {
             return false;
         };
+        if is_forgotten {
+            // Before the reset, or after it: who knows.
+            state.told = None;
+            return false;
+        }
         state.told = Some(trigger);
         state.epoch = state.epoch.wrapping_add(1);
         if trigger.active_level().is_some() {
             // It may have ended before the device was told.
             state.level = None;
         }
-        self.look(line)
+        // Else it is on its way to what is wanted, or has refused that.
+        trigger == state.trigger && self.look(line)
     }
 
     /// The device cannot be told about a line now.

@@ -32,6 +32,11 @@ impl Messages {
         )
     }
 
+    /// The device that they are about.
+    pub(crate) fn device(&self) -> &device::Device {
+        &self.dev
+    }
+
     /// Prints a warning, unless there were too many lately. May be called in any context.
     pub(crate) fn warn(&self, message: fmt::Arguments<'_>) {
         if self.limit.allows(c"gpio_virtio") {

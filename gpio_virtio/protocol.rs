@@ -57,6 +57,11 @@ impl Protocol {
         }
     }
 
+    /// Whether a device is told that a line is given back.
+    pub fn has_free(self) -> bool {
+        matches!(self.messages(Command::Free, 0), [Some(_), _])
+    }
+
     /// The messages that carry `command` for `line`, in the order in which they are to be done.
     ///
     /// There is none for a command that the protocol does without. If there are two they can be sent
@@ -83,6 +88,15 @@ impl Protocol {
                 let [status, value, ..] = raw;
                 standard::check_response(command, written, [status, value])
             }
+        }
+    }
+
+    /// The value in a reply that was [checked](Self::check_reply), as it is on the wire.
+    pub const fn reply_value(self, raw: RawReply) -> u32 {
+        match self {
+            Protocol::Rfc => Message::from_bytes(raw).value,
+            // CAST: It becomes larger.
+            Protocol::Standard => raw[1] as u32,
         }
     }
 

@@ -37,17 +37,29 @@ use crate::{
     },
     identity,
     interrupts::Interrupts,
+    line_states::{
+        LineState,
+        Part, //
+    },
     message::Message,
     messages::Messages,
     protocol::Protocol,
+    recovery::{
+        Recovery,
+        State, //
+    },
+    request_counts::RequestCounts,
     slots::{
+        Access,
         Batch,
         Index,
+        Refusal,
         Slot,
         Slots,
         MAX_SLOTS, //
     },
-    spinning::Spinning, //
+    spinning::Spinning,
+    tracing, //
 };
 use kernel::{
     alloc::flags::__GFP_NOWARN,
@@ -56,7 +68,9 @@ use kernel::{
     static_lock_class,
     sync::Arc,
     time::{
+        delay::fsleep,
         msecs_to_jiffies,
+        Delta,
         Jiffies, //
     },
 };
@@ -69,6 +83,22 @@ const MIN_SLOTS: usize = 16;
 
 /// One of so many slots, and one at least, is left to others by a call that could use them all.
 const RESERVED: usize = 8;
+
+/// How long a device that was reset has for each batch of what it is told again, in milliseconds, unless
+/// the limit of a request is less.
+const RESTORE_MS: u32 = 1000;
+
+/// How long it has for everything, in milliseconds.
+const RESTORE_ALL_MS: u32 = 10_000;
+
+/// How long others have to give their slots back, before it is looked again.
+const A_MOMENT: Delta = Delta::from_millis(1);
+
+/// So many lines are restored together.
+const CHUNK: usize = 64;
+
+/// Commands about some lines, one after the other.
+type Chunk = [Option<(Command, u16)>; CHUNK];
 
 /// Why a command has no answer.
 #[derive(Clone, Copy, Debug)]
@@ -89,11 +119,32 @@ impl From<Failure> for Error {
     }
 }
 
+impl From<ReplyError> for Error {
+    fn from(error: ReplyError) -> Self {
+        match error {
+            ReplyError::Refused(errno) => Error::from_errno(-errno),
+            error if error.is_violation() => EPROTO,
+            _ => EIO,
+        }
+    }
+}
+
 /// What a command brings about, or why it does not.
 pub(crate) type Outcome = core::result::Result<Answer, Failure>;
 
 /// What a reply says, or what is wrong with it.
 pub(crate) type CheckedReply = core::result::Result<Answer, ReplyError>;
+
+/// What there is to say about the requests of a device at some time.
+pub(crate) struct Snapshot {
+    /// What the device is for them, in a word.
+    pub(crate) state: &'static str,
+    /// How often the device was reset and set up again.
+    pub(crate) resets: u64,
+    pub(crate) slots: usize,
+    pub(crate) free_slots: usize,
+    pub(crate) counts: RequestCounts,
+}
 
 /// Sends commands about the lines of one device.
 pub(crate) struct Requests {
@@ -105,6 +156,7 @@ pub(crate) struct Requests {
     limit: Jiffies,
     spinning: Spinning,
     messages: Arc<Messages>,
+    recovery: Arc<Recovery>,
 }
 
 impl Requests {
@@ -118,10 +170,17 @@ impl Requests {
         limit_ms: u32,
         spin_us: u32,
         interrupts: Arc<Interrupts>,
+        recovery: Arc<Recovery>,
     ) -> Result<Arc<Self>> {
         let room = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
         let messages = Messages::new(dev)?;
-        let commands = Commands::new(protocol, room.clone(), interrupts, messages.clone());
+        let commands = Commands::new(
+            protocol,
+            room.clone(),
+            interrupts,
+            messages.clone(),
+            recovery.clone(),
+        );
         let queue = Arc::pin_init(
             Queue::new(commands, c"gpio_virtio::Commands", static_lock_class!()),
             GFP_KERNEL,
@@ -136,6 +195,7 @@ impl Requests {
                 limit: msecs_to_jiffies(limit_ms).max(1),
                 spinning: Spinning::new(spin_us),
                 messages,
+                recovery,
             },
             GFP_KERNEL,
         )?)
@@ -146,9 +206,33 @@ impl Requests {
         &self.messages
     }
 
+    /// What is done if the device does not answer them.
+    pub(crate) fn recovery(&self) -> &Recovery {
+        &self.recovery
+    }
+
     /// The queue that the requests are sent on.
     pub(crate) fn queue(&self) -> &Arc<Queue<Commands>> {
         &self.queue
+    }
+
+    /// What there is to say at this moment.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let queue = self.queue.lock();
+
+        Snapshot {
+            state: match (queue.slots.refusal(), self.recovery.state()) {
+                (Some(Refusal::Closed), _) => "removed",
+                (_, State::Running) => "running",
+                (_, State::Paused) if self.recovery.is_doing() => "recovering",
+                (_, State::Paused) => "suspended",
+                (_, State::Failed) => "failed",
+            },
+            resets: self.recovery.resets(),
+            slots: queue.slots.count(),
+            free_slots: queue.slots.free_count(),
+            counts: queue.counts,
+        }
     }
 
     /// Makes the slots for a device with so many lines, if the queue has room for them beside a buffer
@@ -178,7 +262,10 @@ impl Requests {
             false => None,
         };
 
+        let line_states = KVVec::from_elem(LineState::UNUSED, usize::from(lines), GFP_KERNEL)?;
+
         let mut queue = self.queue.lock();
+        queue.line_states = line_states;
         queue.check_buffer = check_buffer;
         queue.slots = Slots::new(storage);
         queue.done = completions;
@@ -194,7 +281,8 @@ impl Requests {
     /// - [`ETIMEDOUT`] if there is no reply, or no slot, within the time limit;
     /// - [`EINTR`] if the task is being killed, unless the command must be done all the same;
     /// - [`ENODEV`] if the device is going away;
-    /// - [`EIO`] if the queue is broken, or [`ENOMEM`] if the device's memory cannot be mapped.
+    /// - [`EIO`] if the device is reset before it has answered, does not work after a reset, or has
+    ///   broken the queue; or [`ENOMEM`] if the device's memory cannot be mapped.
     pub(crate) fn run(&self, command: Command, line: u16) -> Result<Answer> {
         Ok(self.send_and_wait(command, line)?)
     }
@@ -228,7 +316,17 @@ impl Requests {
         commands: &mut dyn Iterator<Item = (Command, u16)>,
         each: &mut dyn FnMut(u16, CheckedReply),
     ) -> core::result::Result<(), Failure> {
+        self.run_all_as(Access::Open, commands, each)
+    }
+
+    fn run_all_as(
+        &self,
+        access: Access,
+        commands: &mut dyn Iterator<Item = (Command, u16)>,
+        each: &mut dyn FnMut(u16, CheckedReply),
+    ) -> core::result::Result<(), Failure> {
         let mut refused = None;
+        let mut last_refused = None;
         let mut refusals = 0;
         let mut parts = Parts {
             protocol: self.protocol,
@@ -239,12 +337,14 @@ impl Requests {
 
         while let Some((asked, _)) = next {
             // Not what depends on something that was refused.
-            if asked.is_second && refused.is_some() {
-                break;
+            if asked.part == Part::Second && last_refused == Some(asked.line) {
+                next = parts.next();
+                continue;
             }
-            let pending = self.send(&mut next, &mut parts)?;
+            let pending = self.send(access, &mut next, &mut parts)?;
             pending.wait(&mut |asked, reply| {
                 if let Err(error) = reply {
+                    last_refused = Some(asked.line);
                     refusals += 1;
                     refused.get_or_insert((asked, error));
                 }
@@ -274,33 +374,58 @@ impl Requests {
         // A large one may not be had in one piece, and that is no reason to warn.
         let block = Block::new(block_size, GFP_KERNEL | __GFP_NOWARN)?;
         let asked = Asked::NOTHING;
-        let patience = self.patience(asked);
+        let access = Access::Open;
+        let patience = self.patience(access, asked);
 
-        let mut queue = self.lock_with_room(asked, patience)?;
+        let mut queue = self.lock_with_room(access, asked, patience)?;
         let mut batch = None;
-        commands::submit(&mut queue, &mut batch, asked, message, Some(block))?;
+        commands::submit(&mut queue, access, &mut batch, asked, message, Some(block))?;
         let pending = self.pending(queue, batch, patience)?;
 
         Ok(PendingNames { pending, size })
     }
 
     /// How long one waits for what begins now.
-    fn patience(&self, asked: Asked) -> Patience {
-        Patience {
-            deadline: Deadline::after(self.limit),
-            is_killable: !asked.command.must_be_done(),
+    fn patience(&self, access: Access, asked: Asked) -> Patience {
+        match access {
+            Access::Open => Patience {
+                deadline: Deadline::after(self.limit),
+                is_killable: !asked.command.must_be_done(),
+            },
+            // Whoever unbinds the driver waits for this.
+            Access::Restoring => Patience {
+                deadline: Deadline::after(self.limit.min(msecs_to_jiffies(RESTORE_MS))),
+                is_killable: false,
+            },
         }
     }
 
     /// Locks the queue when there is room for a message, at least for one.
     fn lock_with_room(
         &self,
+        access: Access,
         asked: Asked,
         patience: Patience,
     ) -> core::result::Result<LockedQueue<'_, Commands>, Failure> {
         let mut queue = self.queue.lock();
 
-        if queue.slots.room() == 0 && !queue.slots.is_closed() {
+        loop {
+            match queue.slots.refusal() {
+                Some(Refusal::Closed) => return Err(Failure::Lost(ENODEV)),
+                Some(Refusal::Failed) => return Err(Failure::Lost(EIO)),
+                None if queue.slots.room(access) > 0 => return Ok(queue),
+                None => (),
+            }
+            if access == Access::Restoring {
+                // Those whose replies were lost in the reset have yet to give their slots back.
+                drop(queue);
+                if patience.deadline.is_over() {
+                    return Err(Failure::Lost(EIO));
+                }
+                fsleep(A_MOMENT);
+                queue = self.queue.lock();
+                continue;
+            }
             queue.slots.queue_up();
             drop(queue);
             let wait = patience.wait_for(&self.room);
@@ -308,6 +433,7 @@ impl Requests {
             queue = self.queue.lock();
             // Whatever ended the wait, a slot that was promised meanwhile counts.
             if wait == Wait::Done || self.room.try_wait() {
+                // Nobody else has what was promised: that is this one's, unless the slots were paused since.
                 queue.slots.redeem();
             } else {
                 queue.slots.leave();
@@ -318,22 +444,19 @@ impl Requests {
                 }));
             }
         }
-        match queue.slots.is_closed() {
-            true => Err(Failure::Lost(ENODEV)),
-            false => Ok(queue),
-        }
     }
 
     /// Sends messages, as many as there is room for, but one at least. Their replies are to be waited
     /// for. `next` is the first of them, and then the one that comes after them.
     fn send(
         &self,
+        access: Access,
         next: &mut Option<(Asked, Message)>,
         parts: &mut Parts<'_>,
     ) -> core::result::Result<Pending<'_>, Failure> {
         let asked = next.map_or(Asked::NOTHING, |(asked, _)| asked);
-        let patience = self.patience(asked);
-        let mut queue = self.lock_with_room(asked, patience)?;
+        let patience = self.patience(access, asked);
+        let mut queue = self.lock_with_room(access, asked, patience)?;
         let mut batch = None;
 
         // One batch must not have all slots: while it waits for a reply that does not come, others go
@@ -348,7 +471,7 @@ impl Requests {
                 break;
             }
             most -= 1;
-            match commands::submit(&mut queue, &mut batch, asked, message, None) {
+            match commands::submit(&mut queue, access, &mut batch, asked, message, None) {
                 Ok(true) => *next = parts.next(),
                 Ok(false) => break,
                 // What was sent before is waited for. Then this one is tried again.
@@ -386,11 +509,18 @@ impl Requests {
         })
     }
 
+    /// Counts what is rare.
+    fn count(&self, count: impl FnOnce(&mut RequestCounts)) {
+        count(&mut self.queue.lock().counts);
+    }
+
     fn timed_out(&self, what: &str, asked: Asked) -> Error {
         let Asked { command, line, .. } = asked;
 
+        self.count(|counts| counts.time_outs += 1);
         self.messages
             .warn(fmt!("line {line}: {what} {command:?} in time"));
+        self.recovery.timed_out();
         ETIMEDOUT
     }
 
@@ -400,8 +530,7 @@ impl Requests {
         let Asked { command, line, .. } = asked;
 
         match error {
-            ReplyError::Refused(errno) => return Error::from_errno(-errno),
-            ReplyError::Failed => return EIO,
+            ReplyError::Refused(_) | ReplyError::Failed => return error.into(),
             _ => (),
         }
         match count {
@@ -413,10 +542,104 @@ impl Requests {
                 count - 1
             )),
         }
-        match error.is_violation() {
-            true => EPROTO,
-            false => EIO,
+        error.into()
+    }
+
+    /// Has new requests wait, as the device is about to be reset. Those that it has are given up when it
+    /// [is](crate::abstractions::virtio::Handler::taken_back).
+    pub(crate) fn pause(&self) {
+        self.queue.lock().slots.pause();
+    }
+
+    /// Lets requests begin again, those first that have waited.
+    pub(crate) fn resume(&self) {
+        let mut queue = self.queue.lock();
+
+        queue.slots.resume();
+        queue.wake_queued();
+    }
+
+    /// Has requests fail at once, as the device does not work.
+    pub(crate) fn fail(&self) {
+        let mut queue = self.queue.lock();
+
+        queue.slots.fail();
+        queue.wake_queued();
+    }
+
+    /// Tells a device that was reset what it knew of its lines. To be called while requests are
+    /// [paused](Self::pause).
+    ///
+    /// Lines that the device refuses to have as they were stay as they are: there is a message. The error
+    /// is that of a device that does not answer.
+    pub(crate) fn restore(&self) -> Result<Restored> {
+        let mut restored = Restored::default();
+        let mut last = None;
+        let deadline = Deadline::after(msecs_to_jiffies(RESTORE_ALL_MS));
+
+        // What is to be done with a line may need it to be requested.
+        for step in [0, 1] {
+            let mut first = 0;
+            while let Some((count, commands)) = self.restoring(first, step) {
+                if deadline.is_over() {
+                    return Err(ETIMEDOUT);
+                }
+                first += count;
+                let mut each = |line, reply: CheckedReply| match reply {
+                    // A line can have two messages.
+                    Ok(_) if step == 0 || last == Some(line) => (),
+                    Ok(_) => {
+                        last = Some(line);
+                        restored.lines += 1;
+                    }
+                    Err(_) => {
+                        restored.refused += 1;
+                        restored.first_refused.get_or_insert(line);
+                    }
+                };
+                match self.run_all_as(
+                    Access::Restoring,
+                    &mut commands.into_iter().flatten(),
+                    &mut each,
+                ) {
+                    Ok(()) | Err(Failure::Refused(_) | Failure::Half(_)) => (),
+                    Err(Failure::Lost(error)) => return Err(error),
+                }
+            }
         }
+        Ok(restored)
+    }
+
+    /// The commands that restore the lines from `first` on, and how many lines those are, as long as
+    /// there are any.
+    fn restoring(&self, first: usize, step: usize) -> Option<(usize, Chunk)> {
+        let mut queue = self.queue.lock();
+        let Commands {
+            line_states,
+            interrupts,
+            ..
+        } = &mut *queue;
+        let states = line_states.get_mut(first..)?;
+        if states.is_empty() {
+            return None;
+        }
+
+        let mut commands = [None; CHUNK];
+        for (offset, (state, place)) in states.iter_mut().zip(&mut commands).enumerate() {
+            // CAST: The number of a line has 16 bits.
+            let line = (first + offset) as u16;
+            // What was given back while the device did not answer has nobody who could say so again.
+            if self.protocol.has_free() && !interrupts.is_in_use(line) {
+                *state = LineState::UNUSED;
+            }
+            let command = state.restore().get(step).copied().flatten();
+            *place = command.map(|command| (command, line));
+        }
+        Some((states.len().min(CHUNK), commands))
+    }
+
+    fn is_closed(&self) -> bool {
+        self.queue.lock().slots.refusal() == Some(Refusal::Closed)
     }
 
     /// Ends all waits with [`ENODEV`], those to come included.
@@ -437,6 +660,17 @@ impl Requests {
     }
 }
 
+/// What came of restoring a device.
+#[derive(Default)]
+pub(crate) struct Restored {
+    /// How many lines are as they were.
+    pub(crate) lines: usize,
+    /// How many the device has refused to have as they were.
+    pub(crate) refused: usize,
+    /// The first one of those.
+    pub(crate) first_refused: Option<u16>,
+}
+
 /// The messages of commands, one after the other.
 struct Parts<'a> {
     protocol: Protocol,
@@ -454,15 +688,19 @@ impl Parts<'_> {
         loop {
             let (command, line) = self.commands.next()?;
             let [first, second] = self.protocol.messages(command, line);
-            let asked = |is_second| Asked {
+            let asked = |part| Asked {
                 command,
                 line,
-                is_second,
+                part,
             };
 
             if let Some(first) = first {
-                self.second = second.map(|second| (asked(true), second));
-                return Some((asked(false), first));
+                let part = match second {
+                    Some(_) => Part::First,
+                    None => Part::Whole,
+                };
+                self.second = second.map(|second| (asked(Part::Second), second));
+                return Some((asked(part), first));
             }
         }
     }
@@ -503,25 +741,35 @@ impl Pending<'_> {
     fn wait(self, each: &mut dyn FnMut(Asked, CheckedReply)) -> core::result::Result<(), Failure> {
         let requests = self.requests;
         let mut lost = None;
+        let mut wrong = RequestCounts::default();
 
         let wait = self.wait_for_replies(&mut |asked, reply| match reply {
             Some(Reply { raw, written }) => {
                 let Asked { command, line, .. } = asked;
                 let protocol = requests.protocol;
                 // CAST: `usize` has 32 bits at least.
-                each(
-                    asked,
-                    protocol.check_reply(command, line, written as usize, raw),
-                );
+                let checked = protocol.check_reply(command, line, written as usize, raw);
+                if let Err(error) = checked {
+                    wrong.note(error);
+                }
+                each(asked, checked);
             }
             None => {
                 lost.get_or_insert(asked);
             }
         });
 
-        let Some(asked) = lost else { return Ok(()) };
+        if wrong != RequestCounts::default() {
+            requests.count(|counts| counts.add(wrong));
+        }
+        let Some(asked) = lost else {
+            requests.recovery.answered();
+            return Ok(());
+        };
         Err(Failure::Lost(match wait {
-            Wait::Done => ENODEV,
+            // The device goes away, or was reset.
+            Wait::Done if requests.is_closed() => ENODEV,
+            Wait::Done => EIO,
             Wait::TimedOut => requests.timed_out("the device did not answer", asked),
             Wait::Killed => EINTR,
         }))
@@ -590,8 +838,11 @@ impl PendingNames<'_> {
         };
 
         let mut answer = None;
-        pending.wait_for_replies(&mut |_, reply| answer = reply);
+        let wait = pending.wait_for_replies(&mut |_, reply| answer = reply);
         let Some(Reply { written, .. }) = answer else {
+            if wait == Wait::TimedOut {
+                requests.count(|counts| counts.time_outs += 1);
+            }
             warn(fmt!("no answer"));
             return None;
         };
@@ -603,10 +854,13 @@ impl PendingNames<'_> {
             .ok()?;
         // There is at least the status.
         let status = *block.first()?;
-        if let Err(error) = requests
+        let checked = requests
             .protocol
-            .check_names(written as usize, status, size)
-        {
+            .check_names(written as usize, status, size);
+        let dev = requests.messages.device();
+        tracing::named(dev, requests.protocol, written, checked);
+        if let Err(error) = checked {
+            requests.count(|counts| counts.note(error));
             warn(fmt!("{error}"));
             return None;
         }

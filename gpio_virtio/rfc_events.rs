@@ -7,12 +7,15 @@
 //! and who waits for them is called right here.
 
 use crate::{
-    abstractions::virtio::{
-        Buffer,
-        Handler,
-        LockedQueue,
-        Queue,
-        QueueHandle, //
+    abstractions::{
+        trace,
+        virtio::{
+            Buffer,
+            Handler,
+            LockedQueue,
+            Queue,
+            QueueHandle, //
+        },
     },
     commands::{
         self,
@@ -21,8 +24,13 @@ use crate::{
     events::Events,
     interrupts::Interrupts,
     messages::Messages,
+    recovery::{
+        Reason,
+        Recovery, //
+    },
     rfc::{
         self,
+        Message,
         RawMessage, //
     },
 };
@@ -45,6 +53,7 @@ struct RfcEvents {
     /// Where the device is asked for levels.
     commands: Arc<Queue<Commands>>,
     messages: Arc<Messages>,
+    recovery: Arc<Recovery>,
     /// Buffers that are here and not with the device. There is room for all of them.
     here: KVec<EventBuffer>,
     /// Lines to be fired. There is room for one from each buffer.
@@ -62,6 +71,15 @@ impl Handler for RfcEvents {
         take_note(queue);
         queue.lock().fire_due();
     }
+
+    fn taken_back(&mut self, buffer: EventBuffer) {
+        // There is room for all that the queue holds.
+        let _ = self.here.push_within_capacity(buffer);
+    }
+
+    fn broken(&mut self) {
+        self.recovery.wanted(Reason::Broken);
+    }
 }
 
 /// Takes note of the reports that are there, and gives the buffers back. The lines that are due are
@@ -73,7 +91,18 @@ fn take_note(queue: &Queue<RfcEvents>) {
     // None goes back before all are here: a device that returns each at once would keep this
     // processor here for ever.
     locked.take_all(|locked, buffer, written| {
-        match rfc::check_event(locked.lines, written as usize, buffer.read()) {
+        let raw = buffer.read();
+        let checked = rfc::check_event(locked.lines, written as usize, raw);
+        trace::event(locked.messages.device(), || {
+            let Message { line, value, .. } = Message::from_bytes(raw);
+            trace::Event {
+                line,
+                written,
+                value,
+                is_accepted: checked.is_ok(),
+            }
+        });
+        match checked {
             Ok((line, level)) => {
                 if locked.interrupts.report(line, level)
                     && locked.due.push_within_capacity(line).is_err()
@@ -136,6 +165,7 @@ pub(crate) fn new(
     lines: u16,
     interrupts: Arc<Interrupts>,
     commands: Arc<Queue<Commands>>,
+    recovery: Arc<Recovery>,
 ) -> Result<(QueueHandle, Arc<dyn Events>)> {
     let messages = Messages::new(dev)?;
 
@@ -144,6 +174,7 @@ pub(crate) fn new(
         interrupts,
         commands,
         messages,
+        recovery,
         here: KVec::new(),
         due: KVec::new(),
         refused: 0,
@@ -172,12 +203,18 @@ impl Events for Queue<RfcEvents> {
         locked.due = due;
         drop(locked);
 
+        self.restarted();
+        Ok(())
+    }
+
+    fn restarted(&self) {
+        let count = self.lock().here.len();
+
         for _ in 0..count.div_ceil(CHUNK) {
             let mut locked = self.lock();
             submit_some(&mut locked, CHUNK);
             locked.notify();
         }
-        Ok(())
     }
 
     /// Who is told all that happens, or what it has asked for, needs nothing more.

@@ -11,6 +11,9 @@
 //! If no slot is free, one can queue up for it. Whoever does is promised a slot, in turn, when there
 //! are any again, and nobody else gets that one.
 //!
+//! When the device is reset all buffers come back, without replies. Meanwhile the slots are paused: who
+//! wants one queues up, but for the one that restores what the device has forgotten.
+//!
 //! Pure, like [`rfc`](super::rfc): compiled for the kernel and for the host from this one file. The
 //! caller provides the storage, the lock and the waiting.
 
@@ -83,8 +86,9 @@ enum State<B, R> {
     Waiting,
     /// The device has the buffer, and nobody waits any more.
     Abandoned,
-    /// The buffer is back with a reply, which has not been collected yet.
-    Answered(B, R),
+    /// The buffer is back with a reply, which has not been collected yet; without one if the device was
+    /// reset.
+    Answered(B, Option<R>),
 }
 
 /// A slot that holds a buffer `B`, and at times a reply `R`.
@@ -129,6 +133,37 @@ impl Batch {
     }
 }
 
+/// Who wants a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Open,
+    /// The one that restores the device, while the slots are paused.
+    Restoring,
+}
+
+/// Whether slots can be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gate {
+    /// Yes.
+    Open,
+    /// Not now; who wants one queues up.
+    Paused,
+    /// No, until the device is reset again: it does not work.
+    Failed,
+    /// Never again.
+    Closed,
+}
+
+/// Why slots cannot be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The device does not work.
+    Failed,
+    /// The device is going away.
+    Closed,
+}
+
 /// What a returned buffer means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Returned {
@@ -152,7 +187,7 @@ pub struct Slots<S> {
     promised: usize,
     /// How many have queued up and were not promised a slot yet.
     queued: usize,
-    closed: bool,
+    gate: Gate,
 }
 
 impl<S, B, R, T> Slots<S>
@@ -170,7 +205,7 @@ where
             free,
             promised: 0,
             queued: 0,
-            closed: false,
+            gate: Gate::Open,
         }
     }
 
@@ -187,11 +222,10 @@ where
 
     /// Takes the buffer of a free slot, to be given to the device.
     ///
-    /// `None` if no slot is free but those that are promised, or the slots are closed. If the device
-    /// has got the buffer the slot is to be [added](Self::add) to a batch, else it is to be
-    /// [cancelled](Self::cancel), before anything else.
-    pub fn begin(&mut self) -> Option<(Index, B)> {
-        if self.closed || self.room() == 0 {
+    /// `None` if there is no [room](Self::room). If the device has got the buffer the slot is to be
+    /// [added](Self::add) to a batch, else it is to be [cancelled](Self::cancel), before anything else.
+    pub fn begin(&mut self, access: Access) -> Option<(Index, B)> {
+        if self.room(access) == 0 {
             return None;
         }
         let index = self.free.take_first()?;
@@ -239,8 +273,18 @@ where
         }
     }
 
-    /// The device has returned the buffer of a slot, with a reply.
-    pub fn returned(&mut self, index: Index, buffer: B, reply: R) -> Returned {
+    /// What the device was asked by the buffer of a slot that it has.
+    pub fn asked(&self, index: Index) -> Option<T> {
+        let slot = self.storage.get(index.get())?;
+
+        match slot.state {
+            State::Waiting | State::Abandoned => Some(slot.used_for),
+            State::Free(_) | State::Answered(..) => None,
+        }
+    }
+
+    /// The device has returned the buffer of a slot, with a reply; or was reset, and there is none.
+    pub fn returned(&mut self, index: Index, buffer: B, reply: Option<R>) -> Returned {
         let Some(slot) = self.slot_mut(index) else {
             return Returned::Stray;
         };
@@ -267,7 +311,7 @@ where
     /// The one who waits for a batch is through with it, for whatever reason.
     ///
     /// `each` gets what each slot was used for, in the order in which they were added, and its reply.
-    /// If there is one the slot is free. If not, the slot is given up.
+    /// If there is one the slot is free. If not, the slot is given up, unless its buffer is back.
     pub fn finish(&mut self, batch: Batch, mut each: impl FnMut(T, Option<R>)) {
         let mut next = Some(batch.first);
 
@@ -283,7 +327,7 @@ where
             match core::mem::replace(&mut slot.state, State::Abandoned) {
                 State::Answered(buffer, reply) => {
                     self.set_free(index, buffer);
-                    each(used_for, Some(reply));
+                    each(used_for, reply);
                 }
                 State::Waiting | State::Abandoned => each(used_for, None),
                 // Nobody waited for it: this cannot happen.
@@ -305,8 +349,12 @@ where
     }
 
     /// How many slots can be begun now.
-    pub fn room(&self) -> usize {
-        self.free.len.saturating_sub(self.promised)
+    pub fn room(&self, access: Access) -> usize {
+        match (self.gate, access) {
+            (Gate::Open, Access::Open) => self.free.len.saturating_sub(self.promised),
+            (Gate::Paused, Access::Restoring) => self.free.len,
+            _ => 0,
+        }
     }
 
     /// Queues up for a slot.
@@ -317,14 +365,19 @@ where
     /// Promises slots that are free to those who have queued up, and returns how many of them are to
     /// be woken.
     pub fn promise(&mut self) -> usize {
-        let count = self.room().min(self.queued);
+        let count = match self.refusal() {
+            // They are to hear that there will be none.
+            Some(_) => self.queued,
+            None => self.room(Access::Open).min(self.queued),
+        };
 
         self.queued -= count;
         self.promised += count;
         count
     }
 
-    /// One who was promised a slot is here: there is [room](Self::room) for it.
+    /// One who was promised a slot is here: there is [room](Self::room) for it, unless the slots were
+    /// paused since.
     pub fn redeem(&mut self) {
         self.promised = self.promised.saturating_sub(1);
     }
@@ -334,14 +387,39 @@ where
         self.queued = self.queued.saturating_sub(1);
     }
 
-    /// Lets no request begin any more.
-    pub fn close(&mut self) {
-        self.closed = true;
+    /// Lets no request begin until [`resume`](Self::resume), but for those of [`Access::Restoring`].
+    pub fn pause(&mut self) {
+        self.set_gate(Gate::Paused);
     }
 
-    /// Whether [`close`](Self::close) was called.
-    pub fn is_closed(&self) -> bool {
-        self.closed
+    /// Lets requests begin again.
+    pub fn resume(&mut self) {
+        self.set_gate(Gate::Open);
+    }
+
+    /// Lets no request begin: the device does not work. [`pause`](Self::pause) ends that.
+    pub fn fail(&mut self) {
+        self.set_gate(Gate::Failed);
+    }
+
+    /// Lets no request begin any more.
+    pub fn close(&mut self) {
+        self.set_gate(Gate::Closed);
+    }
+
+    fn set_gate(&mut self, gate: Gate) {
+        if self.gate != Gate::Closed {
+            self.gate = gate;
+        }
+    }
+
+    /// Why no slot can be had, if it is no use to wait for one.
+    pub fn refusal(&self) -> Option<Refusal> {
+        match self.gate {
+            Gate::Open | Gate::Paused => None,
+            Gate::Failed => Some(Refusal::Failed),
+            Gate::Closed => Some(Refusal::Closed),
+        }
     }
 
     /// The first slots of the batches that somebody waits for, some of them several times.

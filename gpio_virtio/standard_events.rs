@@ -6,17 +6,24 @@
 //! to be done is for the [`interrupts`](crate::interrupts) to say, as is what a returned buffer means.
 
 use crate::{
-    abstractions::virtio::{
-        Buffer,
-        Handler,
-        LockedQueue,
-        Queue,
-        QueueHandle, //
+    abstractions::{
+        trace,
+        virtio::{
+            Buffer,
+            Handler,
+            LockedQueue,
+            Queue,
+            QueueHandle, //
+        },
     },
     events::Events,
     interrupts::Interrupts,
     line_irqs::Returned,
     messages::Messages,
+    recovery::{
+        Reason,
+        Recovery, //
+    },
     standard, //
 };
 use kernel::{
@@ -33,6 +40,7 @@ type EventBuffer = Buffer<[u8; 2], [u8; 1], u16>;
 struct StandardEvents {
     interrupts: Arc<Interrupts>,
     messages: Arc<Messages>,
+    recovery: Arc<Recovery>,
     /// The buffers that are here and not with the device, by line. Those of lines that were never
     /// claimed do not exist.
     buffers: KVVec<Option<EventBuffer>>,
@@ -58,6 +66,18 @@ impl Handler for StandardEvents {
         locked.fire_due();
         lend(&mut locked);
         finish(locked, complaint);
+    }
+
+    fn taken_back(&mut self, buffer: EventBuffer) {
+        let line = usize::from(*buffer.context());
+
+        if let Some(place) = self.buffers.get_mut(line) {
+            *place = Some(buffer);
+        }
+    }
+
+    fn broken(&mut self) {
+        self.recovery.wanted(Reason::Broken);
     }
 }
 
@@ -105,8 +125,8 @@ fn take_note(locked: &mut LockedQueue<'_, StandardEvents>) -> Option<Complaint> 
     // processor here for ever.
     locked.take_all(|locked, buffer, written| {
         let line = *buffer.context();
-        let [status] = buffer.read();
-        let status = standard::check_event(written as usize, status);
+        let [raw] = buffer.read();
+        let status = standard::check_event(written as usize, raw);
 
         if let Some(place) = locked.buffers.get_mut(usize::from(line)) {
             *place = Some(buffer);
@@ -133,6 +153,12 @@ fn take_note(locked: &mut LockedQueue<'_, StandardEvents>) -> Option<Complaint> 
                 true
             }
         };
+        trace::event(locked.messages.device(), || trace::Event {
+            line,
+            written,
+            value: raw.into(),
+            is_accepted: !is_refused,
+        });
         if is_refused {
             locked.refused = locked.refused.wrapping_add(1);
         }
@@ -174,6 +200,7 @@ pub(crate) fn new(
     dev: &device::Device,
     lines: u16,
     interrupts: Arc<Interrupts>,
+    recovery: Arc<Recovery>,
 ) -> Result<(QueueHandle, Arc<dyn Events>)> {
     let mut buffers = KVVec::with_capacity(usize::from(lines), GFP_KERNEL)?;
     for _ in 0..lines {
@@ -183,6 +210,7 @@ pub(crate) fn new(
     let events = StandardEvents {
         interrupts,
         messages: Messages::new(dev)?,
+        recovery,
         buffers,
         claimed: 0,
         room: 0,
@@ -206,6 +234,13 @@ impl Events for Queue<StandardEvents> {
         locked.room = room;
         locked.due = due;
         Ok(())
+    }
+
+    fn restarted(&self) {
+        // The device is given each buffer when it has been told about the line. What could be the buffer of
+        // a line that is just being claimed is here by now.
+        let mut locked = self.lock();
+        locked.room = locked.capacity().min(locked.due.capacity());
     }
 
     fn claim(&self, line: u16) -> Result {

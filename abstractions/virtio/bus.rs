@@ -8,19 +8,14 @@ use super::{
     super::bindings::{
         self,
         virtio_device,
-        virtio_device_id,
-        virtqueue,
-        virtqueue_info, //
+        virtio_device_id, //
     },
-    queue::AnyQueue,
-    Config,
-    Handler,
-    Queue, //
+    started::Locked,
+    Config, //
 };
 use core::{
     marker::PhantomData,
-    mem::offset_of,
-    ptr::NonNull, //
+    mem::offset_of, //
 };
 use kernel::{
     bindings as kernel_bindings, device,
@@ -34,7 +29,6 @@ use kernel::{
         to_result, //
     },
     prelude::*,
-    sync::Arc,
     types::{
         ForeignOwnable,
         Opaque, //
@@ -73,7 +67,7 @@ pub(crate) trait Driver {
     ///
     /// It is dropped when the driver is unbound, before the device is reset: what may still submit
     /// buffers has to be stopped by then or by its drop.
-    type Data<'bound>: Send + 'bound;
+    type Data<'bound>: Send + Sync + 'bound;
 
     /// The devices that the driver is for.
     const ID_TABLE: IdTable;
@@ -93,6 +87,33 @@ pub(crate) trait Driver {
     fn probe<'bound>(
         dev: &'bound Device<device::Core<'_>>,
     ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound;
+
+    /// The device is about to be reset, for the time being: because the driver [wants](super::Resetter)
+    /// it, because the bus does, or because the system goes to sleep.
+    ///
+    /// It works as before, as long as it works, until this returns. Then its queues give all buffers
+    /// [back](super::Handler::taken_back). May sleep.
+    fn pause(data: Pin<&Self::Data<'_>>);
+
+    /// The device was reset, and its queues have given all buffers back. May sleep.
+    fn taken_down(data: Pin<&Self::Data<'_>>);
+
+    /// The device was reset, and has queues again that nothing is in. May sleep.
+    ///
+    /// If this fails then the device is stopped, until it is reset again.
+    fn resume(data: Pin<&Self::Data<'_>>) -> Result;
+
+    /// The device could not be started again after it was reset: it stays as it is until it is reset
+    /// again. May sleep.
+    fn failed(data: Pin<&Self::Data<'_>>);
+
+    /// The system goes down, and the device will be stopped when this returns. May sleep.
+    fn shut_down(data: Pin<&Self::Data<'_>>);
+
+    /// The device says that its configuration has changed, or that it has to be reset.
+    ///
+    /// Called in hard interrupt context with a spinlock held.
+    fn config_changed(data: Pin<&Self::Data<'_>>);
 }
 
 /// The features of a device, as long as they are not settled.
@@ -144,6 +165,12 @@ unsafe impl<T: Driver + 'static> driver::RegistrationOps for Adapter<T> {
             (*reg.get()).validate = Some(Self::validate_callback);
             (*reg.get()).probe = Some(Self::probe_callback);
             (*reg.get()).remove = Some(Self::remove_callback);
+            (*reg.get()).config_changed = Some(Self::config_changed_callback);
+            (*reg.get()).freeze = Some(Self::pause_callback);
+            (*reg.get()).restore = Some(Self::resume_callback);
+            (*reg.get()).reset_prepare = Some(Self::pause_callback);
+            (*reg.get()).reset_done = Some(Self::resume_callback);
+            (*reg.get()).shutdown = Some(Self::shutdown_callback);
         }
 
         // SAFETY: `reg` is a valid `struct virtio_driver` and, by the requirements of this
@@ -180,7 +207,7 @@ impl<T: Driver + 'static> Adapter<T> {
 
         from_result(|| {
             dev.as_ref().set_drvdata(T::probe(dev)).inspect_err(|_| {
-                dev.stop();
+                dev.stop_if_started();
             })?;
             Ok(0)
         })
@@ -204,10 +231,88 @@ impl<T: Driver + 'static> Adapter<T> {
             drop(unsafe { Pin::<KBox<T::Data<'_>>>::from_foreign(data.cast()) });
         }
 
-        // The virtio core wants to find the device reset, whether it was started or not. Not twice:
-        // the transport has no queues any more after the first time.
-        if !dev.stop() {
-            dev.reset();
+        // The virtio core wants to find the device reset, whether it was started or not.
+        dev.stop();
+    }
+
+    /// The driver's data about a device, if it is bound.
+    ///
+    /// # Safety
+    ///
+    /// Until the reference is gone the driver must not be unbound from `dev`.
+    unsafe fn data<'a>(dev: &'a Device) -> Option<Pin<&'a T::Data<'a>>> {
+        // SAFETY: By the type invariant the device is valid, so is the `struct device` in it.
+        let data = unsafe { kernel_bindings::dev_get_drvdata(&raw mut (*dev.as_raw()).dev) };
+
+        // SAFETY: The pointer was stored by `set_drvdata()` in `probe_callback()`, as that of a
+        // `Pin<KBox<T::Data<'_>>>`, which is taken back when the driver is unbound.
+        (!data.is_null()).then(|| unsafe { Pin::<KBox<T::Data<'_>>>::borrow(data.cast()) })
+    }
+
+    /// Tells the driver that the device could not be started again. The device's lock must be held.
+    pub(super) fn failed(dev: &Device) {
+        // SAFETY: Who unbinds the driver needs the lock.
+        if let Some(data) = unsafe { Self::data(dev) } {
+            T::failed(data);
+        }
+    }
+
+    /// Called before the device is reset for the time being.
+    extern "C" fn pause_callback(vdev: *mut virtio_device) -> c_int {
+        // SAFETY: The virtio bus only ever calls this with a valid device.
+        let dev = unsafe { &*vdev.cast::<Device>() };
+        // Or the driver could be unbound meanwhile.
+        let locked = Locked::new(dev);
+
+        // SAFETY: Who unbinds the driver needs the lock.
+        if let Some(data) = unsafe { Self::data(dev) } {
+            locked.take_down(|| T::pause(data), || T::taken_down(data));
+        }
+        // Why it was given up is known here. The core would tell the device.
+        //
+        // SAFETY: The device is valid, and its lock is held.
+        unsafe { (*vdev).failed = false };
+        0
+    }
+
+    /// Called after the device was reset, when its features are settled again.
+    extern "C" fn resume_callback(vdev: *mut virtio_device) -> c_int {
+        // SAFETY: The virtio bus only ever calls this with a valid device.
+        let dev = unsafe { &*vdev.cast::<Device>() };
+        let locked = Locked::new(dev);
+
+        from_result(|| {
+            // SAFETY: Who unbinds the driver needs the lock.
+            let data = unsafe { Self::data(dev) }.ok_or(ENODEV)?;
+
+            locked
+                .bring_up(|| T::resume(data), || T::taken_down(data))
+                .inspect_err(|_| Self::failed(dev))?;
+            Ok(0)
+        })
+    }
+
+    /// Called when the system goes down; with the device's lock held.
+    extern "C" fn shutdown_callback(vdev: *mut virtio_device) {
+        // SAFETY: The virtio bus only ever calls this with a valid device.
+        let dev = unsafe { &*vdev.cast::<Device<device::CoreInternal<'_>>>() };
+
+        // SAFETY: Who unbinds the driver needs the lock, which the caller has.
+        if let Some(data) = unsafe { Self::data(dev) } {
+            T::shut_down(data);
+        }
+        dev.halt();
+    }
+
+    /// Called when the device says that its configuration has changed.
+    extern "C" fn config_changed_callback(vdev: *mut virtio_device) {
+        // SAFETY: The virtio bus only ever calls this with a valid device.
+        let dev = unsafe { &*vdev.cast::<Device>() };
+
+        // SAFETY: The virtio core does not call this before the driver is bound, or any more when it
+        // begins to unbind it.
+        if let Some(data) = unsafe { Self::data(dev) } {
+            T::config_changed(data);
         }
     }
 }
@@ -217,17 +322,12 @@ impl<T: Driver + 'static> Adapter<T> {
 /// # Invariants
 ///
 /// Represents a valid `struct virtio_device`. From probe on, its `priv` is NULL or comes from
-/// [`KBox::into_raw`] of a [`Started`], in [`Device::start`].
+/// [`KBox::into_raw`] of a [`Started`](super::started::Started), in [`Device::start`].
 #[repr(transparent)]
 pub(crate) struct Device<Ctx: device::DeviceContext = device::Normal>(
     Opaque<virtio_device>,
     PhantomData<Ctx>,
 );
-
-/// The queues of a started device, in the order of their numbers: what callbacks need.
-struct Started {
-    queues: KVec<Arc<dyn AnyQueue>>,
-}
 
 impl<Ctx: device::DeviceContext> Device<Ctx> {
     pub(super) fn as_raw(&self) -> *mut virtio_device {
@@ -251,178 +351,6 @@ impl Device<device::Bound> {
     /// The configuration of the device.
     pub(crate) fn config(&self) -> Config<'_> {
         Config::new(self)
-    }
-}
-
-impl Device<device::Core<'_>> {
-    /// Finds the queues of the device, attaches those given to them, the first one to queue 0 and so
-    /// on, and tells the device that it may work (`DRIVER_OK`).
-    ///
-    /// Buffers can be submitted from now on. To be called once in [`Driver::probe`]; the device is
-    /// stopped when the driver is unbound or its probe fails.
-    ///
-    /// [`EBUSY`] if the device is started already, or one of the queues is attached.
-    pub(crate) fn start<const N: usize>(
-        &self,
-        queues: [(&'static CStr, QueueHandle); N],
-    ) -> Result {
-        // SAFETY: By the type invariant the device is valid; `priv` belongs to this abstraction,
-        // and `Core` stands for the only one who starts and stops the device.
-        if !unsafe { (*self.as_raw()).priv_ }.is_null() {
-            return Err(EBUSY);
-        }
-
-        let mut infos = queues.each_ref().map(|(name, _)| virtqueue_info {
-            name: name.as_char_ptr(),
-            callback: Some(returned_callback),
-            // A ring that keeps contexts has no indirect tables. So `LockedQueue::submit()` never
-            // allocates one, whatever was negotiated. To refuse that feature instead would have the
-            // features settled twice, which User-Mode Linux's transport does not bear: it forgets
-            // one of its own.
-            ctx: true,
-        });
-        let mut vqs = [core::ptr::null_mut(); N];
-        let mut started = KBox::new(
-            Started {
-                queues: KVec::new(),
-            },
-            GFP_KERNEL,
-        )?;
-        for (_, queue) in &queues {
-            started.queues.push(queue.0.clone(), GFP_KERNEL)?;
-        }
-
-        // Callbacks may come as soon as the queues are found: what they need has to be there.
-        //
-        // INVARIANT: The pointer comes from `KBox::into_raw()` of a `Started`.
-        //
-        // SAFETY: By the type invariant the device is valid. It has no queues, so no callbacks.
-        unsafe { (*self.as_raw()).priv_ = KBox::into_raw(started).cast() };
-
-        // SAFETY: By the type invariant the device is valid. Both arrays have `N` entries, and the
-        // names live as long as the kernel.
-        to_result(unsafe {
-            bindings::gpio_virtio_find_vqs(
-                self.as_raw(),
-                N as u32,
-                vqs.as_mut_ptr(),
-                infos.as_mut_ptr(),
-            )
-        })
-        // The transport has undone what it did: there are no queues, and no callbacks. It would not
-        // bear to be asked to do so twice.
-        .inspect_err(|_| self.forget_started())?;
-
-        for ((_, queue), vq) in queues.iter().zip(vqs) {
-            let attached = NonNull::new(vq).ok_or(ENODEV).and_then(|vq| {
-                // SAFETY: The queue was just found, so it is valid and empty. It stays valid until
-                // `stop()` deletes it, which detaches it first.
-                unsafe { queue.0.attach(vq) }
-            });
-            if let Err(error) = attached {
-                self.stop();
-                return Err(error);
-            }
-        }
-
-        // SAFETY: By the type invariant the device is valid. It has its queues, and was not told so
-        // before.
-        unsafe { bindings::gpio_virtio_device_ready(self.as_raw()) };
-        Ok(())
-    }
-
-    /// Undoes [`Device::start`] and returns whether there was anything to undo: afterwards the
-    /// device is reset, no callback runs and the queues own no buffers.
-    fn stop(&self) -> bool {
-        // SAFETY: By the type invariant the device is valid; `priv` belongs to this abstraction,
-        // and `Core` stands for the only one who starts and stops the device.
-        let started = unsafe { (*self.as_raw()).priv_ }.cast::<Started>();
-        // SAFETY: By the type invariant this is NULL or points to a `Started`. Callbacks may have
-        // references to it too; they only read it.
-        let Some(started) = (unsafe { started.as_ref() }) else {
-            return false;
-        };
-
-        for queue in started.queues.iter() {
-            queue.close(self.as_raw());
-        }
-
-        // Waits for `LockedQueue::notify()`: nobody may talk to a device that is being reset.
-        //
-        // SAFETY: May be called where one may sleep, as here.
-        unsafe { kernel_bindings::synchronize_rcu() };
-
-        self.reset();
-
-        for queue in started.queues.iter() {
-            // SAFETY: The queue was closed above, a grace period has passed since, and the device
-            // is reset.
-            unsafe { queue.detach(self.as_raw()) };
-        }
-
-        // SAFETY: By the type invariant the device is valid. Nobody uses its queues any more. This
-        // also frees their interrupts, so that no callback runs afterwards.
-        unsafe { bindings::gpio_virtio_del_vqs(self.as_raw()) };
-
-        // Only now: there are transports whose reset does not reach the device (User-Mode Linux).
-        for queue in started.queues.iter() {
-            queue.drop_buffers();
-        }
-
-        self.forget_started();
-        true
-    }
-
-    /// Takes back what callbacks need. None must run, and none must come.
-    fn forget_started(&self) {
-        // SAFETY: By the type invariant the device is valid, and `priv` is NULL or points to a
-        // `Started`; it belongs to this abstraction.
-        let started = unsafe { (*self.as_raw()).priv_ }.cast::<Started>();
-        // SAFETY: As above.
-        unsafe { (*self.as_raw()).priv_ = core::ptr::null_mut() };
-
-        if !started.is_null() {
-            // SAFETY: By the type invariant the pointer comes from `KBox::into_raw()`. It was taken
-            // out of the device above, and those who had references to it are through.
-            drop(unsafe { KBox::from_raw(started) });
-        }
-    }
-
-    /// Resets the device: it forgets everything, and touches no memory of ours any more.
-    fn reset(&self) {
-        // SAFETY: By the type invariant the device is valid. `Core` stands for the only one who
-        // starts and stops it.
-        unsafe { bindings::virtio_reset_device(self.as_raw()) };
-    }
-}
-
-/// A queue of any type, to be given to [`Device::start`].
-pub(crate) struct QueueHandle(Arc<dyn AnyQueue>);
-
-impl<H: Handler> From<&Arc<Queue<H>>> for QueueHandle {
-    fn from(queue: &Arc<Queue<H>>) -> Self {
-        Self(queue.clone())
-    }
-}
-
-/// Called by the virtio core when the device may have returned buffers.
-///
-/// # Safety
-///
-/// `vq` must be a queue of a device that [`Device::start`] has found it for.
-unsafe extern "C" fn returned_callback(vq: *mut virtqueue) {
-    // SAFETY: By the requirement of this function `vq` is valid, and its device with it.
-    let (index, started) = unsafe { ((*vq).index, (*(*vq).vdev).priv_.cast::<Started>()) };
-
-    // SAFETY: By the type invariant of `Device` this is NULL or points to a `Started`, which
-    // `Device::stop()` does not free while callbacks can run.
-    let Some(started) = (unsafe { started.as_ref() }) else {
-        return;
-    };
-
-    // CAST: The number of a queue has 16 bits.
-    if let Some(queue) = started.queues.get(index as usize) {
-        queue.returned();
     }
 }
 

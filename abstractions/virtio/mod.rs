@@ -7,6 +7,10 @@
 //! on it submits [buffers](Buffer), which the queue owns until the device has returned them, and is
 //! called when some came back.
 //!
+//! A device can be reset in between: because it does not work any more, because the bus wants it, or
+//! because the system goes to sleep. Then the driver [pauses](Driver::pause), gets all buffers back, and
+//! [resumes](Driver::resume) on queues that are empty.
+//!
 //! When the driver is unbound, its data is dropped first, with whatever would still send requests.
 //! Then this abstraction stops the queues: it resets the device, which then writes no more, and
 //! drops the buffers that never came back. A driver has no duty in this and cannot get it wrong.
@@ -18,6 +22,7 @@ mod buffer;
 mod bus;
 mod config;
 mod queue;
+mod started;
 
 pub(crate) use buffer::{
     Block,
@@ -29,14 +34,18 @@ pub(crate) use bus::{
     DeviceId,
     Driver,
     IdTable,
-    Negotiation,
-    QueueHandle, //
+    Negotiation, //
 };
 pub(crate) use config::Config;
 pub(crate) use queue::{
     Handler,
     LockedQueue,
     Queue, //
+};
+pub(crate) use started::{
+    NotReset,
+    QueueHandle,
+    Resetter, //
 };
 
 /// Declares a kernel module that is a single virtio driver.

@@ -50,6 +50,18 @@ pub(crate) trait Handler: Send + Unpin + Sized + 'static {
     ///
     /// Runs in hard interrupt context, without the lock.
     fn returned(queue: &Queue<Self>);
+
+    /// The device was reset, for the time being, before it has returned `buffer`, which is the driver's
+    /// again. What the device wrote into it means nothing.
+    ///
+    /// Called with the lock held, when the queue is not attached.
+    fn taken_back(&mut self, buffer: BufferOf<Self>);
+
+    /// The device has broken the rules of the queue, or is gone: nothing can be submitted any more, and
+    /// nothing comes back, until it is reset.
+    ///
+    /// Called with the lock held, in any context, maybe several times.
+    fn broken(&mut self);
 }
 
 /// The buffers of a queue with the handler `H`.
@@ -146,6 +158,7 @@ impl<H: Handler> Queue<H> {
     /// Interrupts are off while the lock is held.
     pub(crate) fn lock(&self) -> LockedQueue<'_, H> {
         LockedQueue {
+            queue: self,
             guard: self.inner.lock(),
         }
     }
@@ -153,6 +166,7 @@ impl<H: Handler> Queue<H> {
 
 /// A locked queue. Dereferences to the driver's state of it.
 pub(crate) struct LockedQueue<'a, H: Handler> {
+    queue: &'a Queue<H>,
     guard: SpinLockIrqGuard<'a, Inner<H>>,
 }
 
@@ -228,7 +242,20 @@ impl<H: Handler> LockedQueue<'_, H> {
                 buffer.into_token();
                 Ok(())
             }
-            Err(error) => Err((buffer, error)),
+            Err(error) => {
+                self.tell_if_broken();
+                Err((buffer, error))
+            }
+        }
+    }
+
+    /// Tells the handler if the queue is broken.
+    fn tell_if_broken(&mut self) {
+        let Some(vq) = self.guard.vq() else { return };
+
+        // SAFETY: By the type invariant of `Queue`, `vq` is valid.
+        if unsafe { bindings::virtqueue_is_broken(vq.as_ptr()) } {
+            self.guard.handler.broken();
         }
     }
 
@@ -286,6 +313,7 @@ impl<H: Handler> LockedQueue<'_, H> {
             // A device that says again and again that there is something, and then that there is
             // nothing, has the calls it asks for, and not this processor.
             if !self.enable_calls() || !(has_taken || is_first) {
+                self.tell_if_broken();
                 return;
             }
             is_first = false;
@@ -304,10 +332,13 @@ impl<H: Handler> LockedQueue<'_, H> {
         // To tell the device leaves the guest, which takes long: not under the lock. Who stops the
         // queue waits for RCU readers between closing it and freeing `vq`.
         let _rcu = rcu::read_lock();
-        drop(self);
+        let Self { queue, guard } = self;
+        drop(guard);
 
         // SAFETY: `vq` was valid under the lock, and whoever closes the queue waits for this reader.
-        unsafe { bindings::virtqueue_notify(vq.as_ptr()) };
+        if !unsafe { bindings::virtqueue_notify(vq.as_ptr()) } {
+            queue.lock().tell_if_broken();
+        }
     }
 }
 
@@ -355,7 +386,11 @@ pub(super) unsafe trait AnyQueue: Send + Sync {
     /// have been reset.
     unsafe fn detach(&self, dev: *mut virtio_device);
 
-    /// Drops the buffers that [`AnyQueue::detach`] has kept: the device's queues are deleted.
+    /// Gives the handler the buffers that [`AnyQueue::detach`] has kept: the device's queues are
+    /// deleted.
+    fn give_back_buffers(&self);
+
+    /// Drops those buffers.
     fn drop_buffers(&self);
 }
 
@@ -417,6 +452,15 @@ unsafe impl<H: Handler> AnyQueue for Queue<H> {
             }
         }
         inner.ring = Ring::Detached;
+    }
+
+    fn give_back_buffers(&self) {
+        let unreturned = core::mem::take(&mut self.inner.lock().unreturned);
+
+        // One at a time: interrupts are off while the lock is held.
+        for buffer in unreturned {
+            self.inner.lock().handler.taken_back(buffer);
+        }
     }
 
     fn drop_buffers(&self) {

@@ -87,6 +87,11 @@ where
         let was_recalled = core::mem::take(&mut state.is_recalled);
 
         let returned = match status {
+            // That was before it was told something else, so it is nothing for who waits now.
+            Some(IrqStatus::Valid) if was_recalled => {
+                self.counts.reports += 1;
+                Returned::Nothing
+            }
             Some(IrqStatus::Valid) => self.reported(line),
             // It was told to, however late this is.
             Some(IrqStatus::Invalid) if was_recalled => Returned::Nothing,
@@ -105,12 +110,15 @@ where
             return Returned::Nothing;
         };
         state.failures = 0;
+        // It has changed; to which level is not said.
+        state.level = None;
+        state.epoch = state.epoch.wrapping_add(1);
         // If it has been told something else since, then that was for what it had been told before.
         if !state.enabled || state.told != Some(state.trigger) || state.trigger == Trigger::None {
             return Returned::Nothing;
         }
         if !state.masked && !state.firing && !state.latched {
-            state.due = true;
+            state.due = 1;
             return Returned::Fire;
         }
         // A level that is still there when it may fire is reported again.
@@ -128,7 +136,7 @@ impl LineIrq {
             && !self.masked
             && !self.firing
             && !self.latched
-            && !self.due
+            && self.due == 0
             && !self.is_lent
             && self.trigger != Trigger::None
             && self.told == Some(self.trigger)

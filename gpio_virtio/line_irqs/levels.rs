@@ -48,27 +48,38 @@ where
         };
         let before = state.level.replace(level);
         state.epoch = state.epoch.wrapping_add(1);
+        state.is_unsure = false;
         if !state.enabled {
             return false;
         }
 
         let high = level == Level::High;
-        let trigger = match state.told {
-            Some(told) if selective => told,
-            _ => state.trigger,
-        };
-        if let Some(active) = trigger.active_level() {
-            // While it was known to be there, the device is being asked, or soon will be.
-            state.due = active == high && (state.due || before != Some(level)) && !state.masked;
-            return state.due;
+        let active = state.trigger.active_level();
+        if active.is_some_and(|active| active != high) {
+            state.due = 0;
+            return false;
         }
-        let is_due = match trigger {
+
+        // Whether this can only be what the device was told to report.
+        let is_told = selective
+            && match state.told {
+                Some(told) if told != state.trigger => return false,
+                Some(_) => true,
+                None => state.was_silent,
+            };
+        if active.is_some() {
+            // While it was known to be there, the device is being asked, or soon will be.
+            let is_due = (state.due > 0 || before != Some(level)) && !state.masked;
+            state.due = is_due.into();
+            return is_due;
+        }
+        let is_due = match state.trigger {
             Trigger::None => false,
             // It is what the device was told to report, though the line may have changed back since.
-            _ if selective && state.told.is_some() => true,
+            _ if is_told => true,
             // The same level again: a change and the one back were merged.
             _ if before == Some(level) => true,
-            _ => trigger.fires_on_edge_to(high),
+            trigger => trigger.fires_on_edge_to(high),
         };
         if !is_due {
             return false;
@@ -77,6 +88,7 @@ where
             self.latch(line);
             return false;
         }
+        state.due = state.due.saturating_add(1);
         true
     }
 
@@ -118,8 +130,12 @@ where
         match level {
             Some(level) => {
                 state.failures = 0;
-                state.due = state.trigger.active_level() == Some(level == Level::High);
-                state.due
+                let Some(active) = state.trigger.active_level() else {
+                    return false;
+                };
+                let is_due = active == (level == Level::High);
+                state.due = is_due.into();
+                is_due
             }
             None => {
                 // In the end, the next report counts.

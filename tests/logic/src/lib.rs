@@ -13,6 +13,8 @@ pub mod command;
 pub mod line;
 #[path = "../../../gpio_virtio/line_irqs.rs"]
 pub mod line_irqs;
+#[path = "../../../gpio_virtio/line_states.rs"]
+pub mod line_states;
 #[path = "../../../gpio_virtio/message.rs"]
 pub mod message;
 #[path = "../../../gpio_virtio/names.rs"]

@@ -38,7 +38,7 @@ fn listening(trigger: Trigger) -> Irqs {
     assert_eq!(irqs.next_buffer(), None);
     assert_eq!(irqs.change(LINE), Some(trigger));
     irqs.is_being_told(LINE);
-    assert!(irqs.was_told(LINE, trigger));
+    assert!(irqs.was_told(LINE, trigger, 0));
     assert_eq!(irqs.next_buffer(), Some(LINE));
     assert_eq!(irqs.next_buffer(), None);
     irqs
@@ -47,7 +47,7 @@ fn listening(trigger: Trigger) -> Irqs {
 /// The device is told to report nothing.
 fn silence(irqs: &mut Irqs) {
     irqs.is_being_told(LINE);
-    irqs.was_told(LINE, Trigger::None);
+    irqs.was_told(LINE, Trigger::None, 0);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_buffer_that_is_late_is_waited_for() {
     silence(&mut irqs);
     irqs.enable(LINE);
     irqs.is_being_told(LINE);
-    assert!(!irqs.was_told(LINE, Trigger::Rising));
+    assert!(!irqs.was_told(LINE, Trigger::Rising, 0));
     assert_eq!(irqs.next_buffer(), None);
     // Here it is, and that is no reason to complain.
     assert_eq!(irqs.returned(LINE, Some(Invalid)), Returned::Nothing);
@@ -118,8 +118,23 @@ fn a_report_of_before_does_not_count() {
     irqs.enable(LINE);
     assert_eq!(irqs.next_buffer(), None);
     irqs.is_being_told(LINE);
-    assert!(irqs.was_told(LINE, Trigger::Rising));
+    assert!(irqs.was_told(LINE, Trigger::Rising, 0));
     assert_eq!(irqs.next_buffer(), Some(LINE));
+}
+
+#[test]
+fn a_report_of_before_does_not_count_for_the_next_one_either() {
+    let mut irqs = listening(Trigger::Rising);
+    irqs.disable(LINE);
+    silence(&mut irqs);
+    // Somebody else wants the same, and the buffer is slow to come back.
+    irqs.enable(LINE);
+    irqs.is_being_told(LINE);
+    irqs.was_told(LINE, Trigger::Rising, 0);
+    assert_eq!(irqs.next_buffer(), None);
+    assert_eq!(irqs.returned(LINE, Some(Valid)), Returned::Nothing);
+    assert_eq!(irqs.next_buffer(), Some(LINE));
+    assert_eq!(irqs.returned(LINE, Some(Valid)), Returned::Fire);
 }
 
 #[test]
@@ -132,17 +147,28 @@ fn a_line_that_is_turned_off_and_on_before_it_is_fired_is_not_fired() {
 }
 
 #[test]
+fn a_trigger_that_is_set_back_leaves_the_device_with_its_buffer() {
+    let mut irqs = listening(Trigger::Rising);
+    assert_eq!(irqs.returned(LINE, Some(Valid)), Returned::Fire);
+    // Both before the device is told, so that it need not be.
+    assert_eq!(irqs.set_trigger(LINE, Trigger::Both), Ok(false));
+    assert_eq!(irqs.set_trigger(LINE, Trigger::Rising), Ok(true));
+    assert!(!irqs.begin(LINE));
+    assert_eq!(irqs.next_buffer(), Some(LINE));
+}
+
+#[test]
 fn what_was_refused_is_not_armed() {
     let mut irqs = irqs();
     irqs.is_being_told(LINE);
     irqs.answered(LINE, Trigger::High, Err(5));
-    irqs.was_told(LINE, Trigger::None);
+    irqs.was_told(LINE, Trigger::None, 0);
     assert_eq!(irqs.set_trigger(LINE, Trigger::High), Err(5));
     assert_eq!(irqs.set_trigger(LINE, Trigger::Low), Ok(false));
     irqs.enable(LINE);
     irqs.is_being_told(LINE);
     irqs.answered(LINE, Trigger::Low, Err(5));
-    irqs.was_told(LINE, Trigger::None);
+    irqs.was_told(LINE, Trigger::None, 0);
     assert_eq!(irqs.next_buffer(), None);
 }
 
@@ -172,7 +198,7 @@ fn a_device_that_returns_it_for_nothing_ends_up_without_it() {
     silence(&mut irqs);
     irqs.enable(LINE);
     irqs.is_being_told(LINE);
-    assert!(irqs.was_told(LINE, Trigger::Both));
+    assert!(irqs.was_told(LINE, Trigger::Both, 0));
     assert_eq!(irqs.next_buffer(), Some(LINE));
 }
 
@@ -300,7 +326,7 @@ impl World {
         self.irqs.enable(LINE);
         self.irqs.is_being_told(LINE);
         self.enabled = true;
-        if self.irqs.was_told(LINE, self.trigger) {
+        if self.irqs.was_told(LINE, self.trigger, 0) {
             self.make_up();
         }
     }
@@ -388,7 +414,7 @@ impl World {
                 self.enabled = false;
                 self.latched = false;
                 self.owes_buffer = self.has_buffer;
-                self.irqs.was_told(LINE, Trigger::None);
+                self.irqs.was_told(LINE, Trigger::None, 0);
                 // What was reported before is read before anything else is told.
                 while !self.returned.is_empty() {
                     self.read();

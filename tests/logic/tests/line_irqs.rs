@@ -42,6 +42,16 @@ fn listening(trigger: Trigger) -> Irqs {
     irqs
 }
 
+/// The same, of a device that has been told what to report.
+fn irqs_told(trigger: Trigger) -> Irqs {
+    let mut irqs = irqs(true);
+    assert!(irqs.set_trigger(LINE, trigger).is_ok());
+    irqs.enable(LINE);
+    let life = irqs.is_being_told(LINE);
+    irqs.was_told(LINE, trigger, life);
+    irqs
+}
+
 /// What happens at a report when nothing is in the way: whether the line fires.
 fn fires(irqs: &mut Irqs, level: Level) -> bool {
     let fired = irqs.report(LINE, level) && irqs.begin(LINE);
@@ -249,7 +259,7 @@ fn a_level_that_is_turned_on_again_is_asked_for() {
     let mut irqs = irqs(true);
     irqs.set_trigger(LINE, Trigger::High).unwrap();
     irqs.enable(LINE);
-    irqs.was_told(LINE, Trigger::High);
+    irqs.was_told(LINE, Trigger::High, 0);
     assert!(irqs.next_check().is_some());
     assert!(irqs.report(LINE, High) && irqs.begin(LINE));
     irqs.disable(LINE);
@@ -257,6 +267,119 @@ fn a_level_that_is_turned_on_again_is_asked_for() {
     // The device was not told of either.
     assert!(irqs.enable(LINE));
     assert!(irqs.next_check().is_some());
+}
+
+#[test]
+fn what_is_about_to_be_fired_is_dropped_with_the_consumer() {
+    for trigger in [Trigger::Rising, Trigger::Both, Trigger::High] {
+        let mut irqs = listening(trigger);
+        assert!(irqs.report(LINE, High));
+        // The line is to be fired, and meanwhile somebody else gets it.
+        irqs.disable(LINE);
+        irqs.enable(LINE);
+        assert!(!irqs.begin(LINE), "{trigger:?}");
+        // The next edge is that of the new one, whoever still wants to fire for the old one.
+        assert_eq!(fires(&mut irqs, Low), trigger == Trigger::Both);
+        assert!(fires(&mut irqs, High), "{trigger:?}");
+        assert!(!irqs.begin(LINE), "{trigger:?}");
+    }
+}
+
+#[test]
+fn two_edges_of_one_go_are_two() {
+    let mut irqs = listening(Trigger::Both);
+    assert!(irqs.report(LINE, High) && irqs.report(LINE, Low));
+    assert!(irqs.begin(LINE) && !irqs.begin(LINE));
+    irqs.unmask(LINE);
+    assert_eq!(irqs.finish(LINE), Finished::Again);
+    assert_eq!(irqs.counts().merged, 0);
+}
+
+#[test]
+fn what_came_for_another_trigger_does_not_fire() {
+    // An edge that is just being fired, and one that is latched.
+    let mut irqs = listening(Trigger::Falling);
+    assert!(irqs.report(LINE, Low));
+    assert_eq!(irqs.set_trigger(LINE, Trigger::Rising), Ok(false));
+    assert!(!irqs.begin(LINE));
+    irqs.mask(LINE);
+    assert!(!irqs.report(LINE, High));
+    assert_eq!(irqs.set_trigger(LINE, Trigger::Falling), Ok(false));
+    assert!(!irqs.unmask(LINE));
+    assert_eq!(irqs.next_latched(), None);
+
+    // A level.
+    let mut irqs = listening(Trigger::High);
+    assert!(irqs.report(LINE, High));
+    assert_eq!(irqs.set_trigger(LINE, Trigger::Low), Ok(false));
+    assert!(!irqs.begin(LINE));
+
+    // What the device has not been told to stop reporting.
+    let mut irqs = irqs_told(Trigger::Rising);
+    irqs.set_trigger(LINE, Trigger::Low).unwrap();
+    assert!(!irqs.report(LINE, Low) && !irqs.begin(LINE));
+}
+
+#[test]
+fn an_answer_to_the_question_for_another_trigger_is_dropped() {
+    let mut irqs = listening(Trigger::High);
+    let (_, epoch) = irqs.next_check().unwrap();
+    irqs.set_trigger(LINE, Trigger::Low).unwrap();
+    // Before it was set the line was low, and then it went high.
+    assert!(!irqs.checked(LINE, epoch, Some(Low)));
+    assert!(irqs.next_check().is_some());
+}
+
+#[test]
+fn a_level_is_asked_for_when_the_device_has_been_told_at_last() {
+    let mut irqs = irqs(true);
+    irqs.set_trigger(LINE, Trigger::Low).unwrap();
+    irqs.enable(LINE);
+    // The device refuses it at first; nobody looks whether there is something to be asked then.
+    let life = irqs.is_being_told(LINE);
+    assert!(!irqs.was_told(LINE, Trigger::None, life));
+    let life = irqs.is_being_told(LINE);
+    assert!(irqs.was_told(LINE, Trigger::Low, life));
+    assert!(irqs.next_check().is_some());
+}
+
+#[test]
+fn changes_that_were_merged_count_as_soon_as_the_device_may_have_been_told() {
+    let mut irqs = irqs(true);
+    irqs.set_trigger(LINE, Trigger::Rising).unwrap();
+    irqs.enable(LINE);
+    irqs.is_being_told(LINE);
+    // It has risen and fallen before there was a buffer. It was silent before, so that is what it was
+    // told to report.
+    assert!(irqs.report(LINE, Low));
+}
+
+#[test]
+fn a_level_that_has_ended_is_not_fired_whatever_it_was_reported_for() {
+    let mut irqs = irqs_told(Trigger::Falling);
+    irqs.set_trigger(LINE, Trigger::Low).unwrap();
+    let life = irqs.is_being_told(LINE);
+    assert!(irqs.report(LINE, Low));
+    irqs.was_told(LINE, Trigger::None, life);
+    assert!(!irqs.report(LINE, High));
+    irqs.is_being_told(LINE);
+    assert!(!irqs.begin(LINE));
+}
+
+#[test]
+fn a_level_from_before_a_reset_is_not_taken_for_that_of_now() {
+    let mut irqs = listening(Trigger::None);
+    irqs.report(LINE, High);
+    irqs.begin_life();
+    irqs.forget(LINE);
+    // It is low by now, and nobody has said so.
+    assert_eq!(irqs.set_trigger(LINE, Trigger::Low), Ok(true));
+
+    let mut irqs = listening(Trigger::Falling);
+    irqs.report(LINE, High);
+    irqs.begin_life();
+    irqs.forget(LINE);
+    assert_eq!(irqs.set_trigger(LINE, Trigger::Low), Ok(true));
 }
 
 #[test]
@@ -354,7 +477,7 @@ fn a_device_that_is_told_reports_what_it_was_told() {
     // It is not known whether this is of what it is being told.
     assert!(irqs.report(LINE, High));
     assert_eq!(irqs.change(LINE), Some(Trigger::Rising));
-    irqs.was_told(LINE, Trigger::Rising);
+    irqs.was_told(LINE, Trigger::Rising, 0);
     assert_eq!(irqs.change(LINE), None);
     // It has fallen again since, but it has risen.
     assert!(irqs.report(LINE, Low));
@@ -391,7 +514,7 @@ fn lines_that_do_not_exist_are_ignored() {
     assert_eq!(irqs.set_trigger(line, Trigger::Both), Ok(false));
     assert!(!irqs.enable(line) && !irqs.unmask(line) && !irqs.report(line, High));
     assert!(!irqs.begin(line) && !irqs.checked(line, 0, Some(High)));
-    assert!(!irqs.was_told(line, Trigger::Both) && irqs.finish(line) == Finished::Done);
+    assert!(!irqs.was_told(line, Trigger::Both, 0) && irqs.finish(line) == Finished::Done);
     irqs.put_back_check(line);
     assert_eq!(irqs.next_check(), None);
     assert_eq!(irqs.change(line), None);
@@ -461,7 +584,7 @@ impl World {
             if world.is_active() {
                 world.reports.push_back(level);
             }
-            world.irqs.was_told(LINE, trigger);
+            world.irqs.was_told(LINE, trigger, 0);
         }
         world
     }

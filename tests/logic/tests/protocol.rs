@@ -83,6 +83,13 @@ fn each_has_its_replies() {
 }
 
 #[test]
+fn a_reply_has_its_value() {
+    let raw = [4, 0xf0, 3, 0, 0xef, 0xbe, 0xad, 0xde];
+    assert_eq!(Protocol::Rfc.reply_value(raw), 0xdead_beef);
+    assert_eq!(Protocol::Standard.reply_value(raw), 0xf0);
+}
+
+#[test]
 fn what_others_rely_on_must_be_done() {
     for command in COMMANDS {
         let expected = matches!(command, Command::Free | Command::SetIrqType(_));

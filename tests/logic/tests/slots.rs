@@ -5,8 +5,10 @@
 use std::collections::BTreeMap;
 
 use gpio_virtio_logic::slots::{
+    Access,
     Batch,
     Index,
+    Refusal,
     Returned,
     Slot,
     Slots,
@@ -32,7 +34,7 @@ fn begin(
     batch: &mut Option<Batch>,
     used_for: u32,
 ) -> Option<(Index, usize)> {
-    let (index, buffer) = slots.begin()?;
+    let (index, buffer) = slots.begin(Access::Open)?;
     slots.add(batch, index, used_for);
     Some((index, buffer))
 }
@@ -52,24 +54,40 @@ enum Step {
     Begin(usize),
     /// Begins a slot that the device does not get.
     Cancel,
-    Return(usize, u32),
+    Return(usize, Option<u32>),
     Finish(usize),
     QueueUp,
     Leave,
     Redeem,
-    Close,
+    Set(Gate),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Gate {
+    #[default]
+    Open,
+    Paused,
+    Failed,
+    Closed,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (1usize..=4).prop_map(Step::Begin),
         1 => Just(Step::Cancel),
-        12 => (any::<usize>(), any::<u32>()).prop_map(|(which, reply)| Step::Return(which, reply)),
+        12 => (any::<usize>(), proptest::option::weighted(0.8, any::<u32>()))
+            .prop_map(|(which, reply)| Step::Return(which, reply)),
         6 => any::<usize>().prop_map(Step::Finish),
         2 => Just(Step::QueueUp),
         1 => Just(Step::Leave),
         3 => Just(Step::Redeem),
-        1 => prop_oneof![9 => Just(Step::Begin(1)), 1 => Just(Step::Close)],
+        2 => prop_oneof![
+            20 => Just(Gate::Open),
+            6 => Just(Gate::Paused),
+            4 => Just(Gate::Failed),
+            1 => Just(Gate::Closed),
+        ]
+        .prop_map(Step::Set),
     ]
 }
 
@@ -80,8 +98,8 @@ struct Use {
     used_for: u32,
     /// The batch that waits for it, if one does.
     batch: Option<u32>,
-    /// The reply, once the buffer is back.
-    reply: Option<u32>,
+    /// The reply, once the buffer is back; there is none if the device was reset.
+    reply: Option<Option<u32>>,
 }
 
 /// The whole of the model.
@@ -92,12 +110,16 @@ struct Model {
     next: u32,
     queued: usize,
     promised: usize,
-    closed: bool,
+    gate: Gate,
 }
 
 impl Model {
     fn room(&self, count: usize) -> usize {
-        count - self.uses.len() - self.promised
+        match self.gate {
+            // Those who were told that there are no slots count as promised one until they are here.
+            Gate::Open => (count - self.uses.len()).saturating_sub(self.promised),
+            Gate::Paused | Gate::Failed | Gate::Closed => 0,
+        }
     }
 
     /// How many replies a batch waits for.
@@ -124,7 +146,7 @@ proptest! {
         for step in steps {
             match step {
                 Step::Begin(wanted) => {
-                    let room = if model.closed { 0 } else { model.room(count) };
+                    let room = model.room(count);
                     let number = model.next;
                     let mut batch = None;
                     let mut begun = 0;
@@ -146,7 +168,7 @@ proptest! {
                     }
                 }
                 Step::Cancel => {
-                    if let Some((index, buffer)) = slots.begin() {
+                    if let Some((index, buffer)) = slots.begin(Access::Open) {
                         slots.cancel(index, buffer);
                     }
                 }
@@ -159,7 +181,9 @@ proptest! {
                     else {
                         continue;
                     };
+                    prop_assert_eq!(slots.asked(slot.index), Some(slot.used_for));
                     let returned = slots.returned(slot.index, slot.index.get(), reply);
+                    prop_assert_eq!(slots.asked(slot.index), None);
                     match slot.batch {
                         Some(batch) => {
                             let answered = Use { reply: Some(reply), ..slot };
@@ -183,7 +207,7 @@ proptest! {
                     // In the order in which they were begun.
                     let mut expected: Vec<_> = model.uses.values()
                         .filter(|slot| slot.batch == Some(number))
-                        .map(|slot| (slot.used_for, slot.reply))
+                        .map(|slot| (slot.used_for, slot.reply.flatten()))
                         .collect();
                     expected.sort_unstable();
                     prop_assert_eq!(finish(&mut slots, batch), expected);
@@ -203,17 +227,29 @@ proptest! {
                 Step::Redeem => if model.promised > 0 {
                     slots.redeem();
                     model.promised -= 1;
-                    prop_assert!(model.room(count) > 0);
                 },
-                Step::Close => {
-                    slots.close();
-                    model.closed = true;
+                Step::Set(gate) => {
+                    match gate {
+                        Gate::Open => slots.resume(),
+                        Gate::Paused => slots.pause(),
+                        Gate::Failed => slots.fail(),
+                        Gate::Closed => slots.close(),
+                    }
+                    // That is for ever.
+                    if model.gate != Gate::Closed {
+                        model.gate = gate;
+                    }
                 }
             }
 
             // Whoever has queued up gets what there is.
             let woken = slots.promise();
-            prop_assert_eq!(woken, model.queued.min(model.room(count)));
+            let expected = match model.gate {
+                Gate::Open | Gate::Paused => model.queued.min(model.room(count)),
+                // There is no use in waiting.
+                Gate::Failed | Gate::Closed => model.queued,
+            };
+            prop_assert_eq!(woken, expected);
             model.queued -= woken;
             model.promised += woken;
 
@@ -224,9 +260,17 @@ proptest! {
                 let expected = missing == out && model.uses.len() == out;
                 prop_assert_eq!(slots.is_alone(batch), expected);
             }
-            prop_assert_eq!(slots.is_closed(), model.closed);
+            prop_assert_eq!(slots.refusal(), match model.gate {
+                Gate::Open | Gate::Paused => None,
+                Gate::Failed => Some(Refusal::Failed),
+                Gate::Closed => Some(Refusal::Closed),
+            });
             prop_assert_eq!(slots.free_count(), count - model.uses.len());
-            prop_assert_eq!(slots.room(), model.room(count));
+            prop_assert_eq!(slots.room(Access::Open), model.room(count));
+            prop_assert_eq!(slots.room(Access::Restoring), match model.gate {
+                Gate::Paused => count - model.uses.len(),
+                _ => 0,
+            });
             let mut waiting: Vec<_> = slots.waiting().map(Index::get).collect();
             let mut expected: Vec<_> = model.uses.values()
                 .filter(|slot| slot.reply.is_none())
@@ -250,7 +294,7 @@ fn all_slots_can_be_used_and_no_more() {
             let (index, buffer) = begin(&mut slots, &mut batch, 0).unwrap();
             assert_eq!((index.get(), buffer), (expected, expected));
         }
-        assert!(slots.begin().is_none());
+        assert!(slots.begin(Access::Open).is_none());
         assert_eq!(slots.free_count(), 0);
     }
 }
@@ -261,12 +305,15 @@ fn a_slot_that_was_given_up_is_not_used_before_its_buffer_is_back() {
     let mut batch = None;
     let (index, buffer) = begin(&mut slots, &mut batch, 1).unwrap();
     assert_eq!(finish(&mut slots, batch), [(1, None)]);
-    assert!(slots.begin().is_none());
-    assert_eq!(slots.returned(index, buffer, 7), Returned::Late);
+    assert!(slots.begin(Access::Open).is_none());
+    assert_eq!(slots.returned(index, buffer, Some(7)), Returned::Late);
     // The late reply is nobody's: the next one gets its own.
     let mut batch = None;
     let (index, buffer) = begin(&mut slots, &mut batch, 2).unwrap();
-    assert_eq!(slots.returned(index, buffer, 8), Returned::Complete(index));
+    assert_eq!(
+        slots.returned(index, buffer, Some(8)),
+        Returned::Complete(index)
+    );
     assert_eq!(finish(&mut slots, batch), [(2, Some(8))]);
 }
 
@@ -276,16 +323,16 @@ fn a_late_reply_does_not_count_for_the_next_batch() {
     let mut batch = None;
     let (first, _) = begin(&mut slots, &mut batch, 1).unwrap();
     let (second, _) = begin(&mut slots, &mut batch, 2).unwrap();
-    assert_eq!(slots.returned(first, 0, 5), Returned::Part);
+    assert_eq!(slots.returned(first, 0, Some(5)), Returned::Part);
     assert_eq!(finish(&mut slots, batch), [(1, Some(5)), (2, None)]);
 
     // The next batch has the same first slot.
     let mut batch = None;
     assert_eq!(begin(&mut slots, &mut batch, 3), Some((first, 0)));
     let (third, _) = begin(&mut slots, &mut batch, 4).unwrap();
-    assert_eq!(slots.returned(second, 1, 6), Returned::Late);
-    assert_eq!(slots.returned(third, 2, 7), Returned::Part);
-    assert_eq!(slots.returned(first, 0, 8), Returned::Complete(first));
+    assert_eq!(slots.returned(second, 1, Some(6)), Returned::Late);
+    assert_eq!(slots.returned(third, 2, Some(7)), Returned::Part);
+    assert_eq!(slots.returned(first, 0, Some(8)), Returned::Complete(first));
     assert_eq!(finish(&mut slots, batch), [(3, Some(8)), (4, Some(7))]);
 }
 
@@ -296,14 +343,17 @@ fn a_promised_slot_is_nobody_elses() {
     let (index, buffer) = begin(&mut slots, &mut batch, 1).unwrap();
     slots.queue_up();
     assert_eq!(slots.promise(), 0);
-    assert_eq!(slots.returned(index, buffer, 0), Returned::Complete(index));
+    assert_eq!(
+        slots.returned(index, buffer, Some(0)),
+        Returned::Complete(index)
+    );
     finish(&mut slots, batch);
     assert_eq!(slots.promise(), 1);
     // It is free, but not to be had.
-    assert_eq!((slots.free_count(), slots.room()), (1, 0));
-    assert!(slots.begin().is_none());
+    assert_eq!((slots.free_count(), slots.room(Access::Open)), (1, 0));
+    assert!(slots.begin(Access::Open).is_none());
     slots.redeem();
-    assert!(slots.begin().is_some());
+    assert!(slots.begin(Access::Open).is_some());
 }
 
 #[test]
@@ -311,11 +361,14 @@ fn a_buffer_that_was_not_missed_is_stray() {
     let mut slots = slots(2);
     let mut batch = None;
     let (index, buffer) = begin(&mut slots, &mut batch, 1).unwrap();
-    assert_eq!(slots.returned(index, buffer, 1), Returned::Complete(index));
-    assert_eq!(slots.returned(index, 9, 2), Returned::Stray);
+    assert_eq!(
+        slots.returned(index, buffer, Some(1)),
+        Returned::Complete(index)
+    );
+    assert_eq!(slots.returned(index, 9, Some(2)), Returned::Stray);
     assert_eq!(finish(&mut slots, batch), [(1, Some(1))]);
-    assert_eq!(slots.returned(index, 9, 3), Returned::Stray);
-    assert_eq!(slots.begin().map(|(_, buffer)| buffer), Some(0));
+    assert_eq!(slots.returned(index, 9, Some(3)), Returned::Stray);
+    assert_eq!(slots.begin(Access::Open).map(|(_, buffer)| buffer), Some(0));
 }
 
 #[test]
@@ -324,8 +377,56 @@ fn what_is_under_way_can_end_after_a_close() {
     let mut batch = None;
     let (index, buffer) = begin(&mut slots, &mut batch, 1).unwrap();
     slots.close();
-    assert!(slots.begin().is_none());
-    assert_eq!(slots.returned(index, buffer, 5), Returned::Complete(index));
+    assert!(slots.begin(Access::Open).is_none());
+    assert_eq!(
+        slots.returned(index, buffer, Some(5)),
+        Returned::Complete(index)
+    );
     assert_eq!(finish(&mut slots, batch), [(1, Some(5))]);
-    assert!(slots.begin().is_none());
+    assert!(slots.begin(Access::Open).is_none());
+}
+
+/// A reset ends all waits without a reply, and whoever comes meanwhile waits until it is over.
+#[test]
+fn a_reset_gives_all_slots_back() {
+    let mut slots = slots(2);
+    let (mut waited_for, mut given_up) = (None, None);
+    let (first, _) = begin(&mut slots, &mut waited_for, 1).expect("there is one");
+    let (second, _) = begin(&mut slots, &mut given_up, 2).expect("there is one");
+    assert_eq!(finish(&mut slots, given_up), [(2, None)]);
+
+    slots.pause();
+    slots.queue_up();
+    assert_eq!(slots.returned(first, 0, None), Returned::Complete(first));
+    assert_eq!(slots.returned(second, 1, None), Returned::Late);
+    assert_eq!(finish(&mut slots, waited_for), [(1, None)]);
+    assert_eq!((slots.free_count(), slots.promise()), (2, 0));
+
+    // Who restores the device has what it needs.
+    assert!(slots.begin(Access::Open).is_none());
+    let (index, buffer) = slots.begin(Access::Restoring).expect("all are free");
+    slots.cancel(index, buffer);
+
+    slots.resume();
+    assert_eq!(slots.promise(), 1);
+    assert!(slots.begin(Access::Restoring).is_none());
+    slots.redeem();
+    assert!(slots.begin(Access::Open).is_some());
+}
+
+/// Nobody waits for a device that does not work.
+#[test]
+fn who_waits_hears_that_the_device_has_failed() {
+    let mut slots = slots(1);
+    slots.pause();
+    slots.queue_up();
+    assert_eq!(slots.promise(), 0);
+
+    slots.fail();
+    assert_eq!(slots.promise(), 1);
+    slots.redeem();
+    assert_eq!(slots.refusal(), Some(Refusal::Failed));
+
+    slots.pause();
+    assert_eq!(slots.refusal(), None);
 }
