@@ -25,6 +25,7 @@ use crate::{
         Protocol,
         When, //
     },
+    settings::Setting,
 };
 
 /// More than this a vhost-user front end such as QEMU does not pass on.
@@ -84,6 +85,11 @@ pub struct Args {
     /// lists them; a colon can stand for a blank: "late:20:always")
     #[arg(long = "fault", value_name = "F")]
     pub faults: Vec<Fault>,
+
+    /// Something of the configuration that need not be true, as "config" on the control channel takes
+    /// it: num-gpios=0, names-size=4294967295, changing=1, ...; as often as needed
+    #[arg(long = "config", value_name = "KEY=VALUE", value_parser = Setting::parse)]
+    pub settings: Vec<Setting>,
 
     /// Print the size of the configuration space, for a front end's command line, and do nothing
     #[arg(long)]
@@ -163,12 +169,15 @@ impl Args {
 
     /// The configuration that is asked for, checked.
     pub fn configuration(&self) -> Result<Configuration> {
-        let config = Configuration {
+        let mut config = Configuration {
             lines: self.lines,
             label: self.label.clone(),
             names: self.names.iter().cloned().collect(),
             ..Configuration::default()
         };
+        for setting in self.settings.iter().cloned() {
+            setting.apply(&mut config);
+        }
         config.check()?;
 
         let size = self.make_protocol().config_space(&config).len();
@@ -222,6 +231,26 @@ mod tests {
             .contains("257"));
         let args = parse(&["--lines", "1", "--name", &long, "--allow-large-config"]);
         assert!(args.configuration().is_ok());
+    }
+
+    #[test]
+    fn a_configuration_can_lie_from_the_start() {
+        let config = |settings: &[&str]| {
+            let settings = settings.iter().flat_map(|&setting| ["--config", setting]);
+            let args: Vec<_> = ["--lines", "4"].into_iter().chain(settings).collect();
+            parse(&args).configuration()
+        };
+        let lies = config(&["num-gpios=0", "names-size=0xffffffff", "changing=1"]);
+        let lies = lies.unwrap().lies;
+        assert_eq!((lies.num_gpios, lies.names_size), (Some(0), Some(u32::MAX)));
+        assert!(lies.changing);
+        assert_eq!(config(&["lines=65535"]).unwrap().lines, u16::MAX);
+        assert_eq!(config(&["lines=0"]).unwrap().lines, 0);
+        assert_eq!(config(&[]).unwrap().lies, Default::default());
+        assert!(config(&["name4=x"]).is_err());
+        let fixed = ["vhost-gpio", "--protocol", "rfc", "--socket", "/x"];
+        let bad = ["--lines", "4", "--config", "colour=1"];
+        assert!(Args::try_parse_from(fixed.iter().chain(&bad)).is_err());
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub struct Lies {
     pub label: Option<Vec<u8>>,
     /// The whole configuration space; all else is passed over.
     pub raw: Option<Vec<u8>>,
+    /// Whether the numbers are others at every second look. It does nothing to `raw`.
+    pub changing: bool,
 }
 
 /// The configuration of a device.
@@ -93,6 +95,27 @@ impl Configuration {
             next = line.saturating_add(1);
         }
         block
+    }
+
+    /// The number of lines that is claimed.
+    pub fn num_gpios(&self) -> u16 {
+        self.lies.num_gpios.unwrap_or(self.lines)
+    }
+
+    /// What is claimed at every second look, if that is something else: half as many lines, so that
+    /// each of them exists, and more bytes of names than there are.
+    pub fn at_second_look(&self) -> Option<Self> {
+        if !self.lies.changing {
+            return None;
+        }
+        let size = u32::try_from(self.names_block().len()).unwrap_or(u32::MAX);
+        let size = self.lies.names_size.unwrap_or(size);
+        let more = size.saturating_add(u32::from(self.lines)).saturating_add(1);
+
+        let mut other = self.clone();
+        other.lies.num_gpios = Some(self.num_gpios() / 2);
+        other.lies.names_size = Some(size.saturating_add(more));
+        Some(other)
     }
 
     fn all_names(&self) -> impl DoubleEndedIterator<Item = (&u16, &String)> {
@@ -182,6 +205,20 @@ mod tests {
             Err(ConfigError::LabelSize(33))
         );
         assert!(matches!(label("é").check(), Err(ConfigError::Label(_))));
+    }
+
+    #[test]
+    fn what_changes_is_different_and_no_line_is_made_up() {
+        let mut config = with_names(9, &[(0, "A")]);
+        assert_eq!(config.at_second_look(), None);
+        config.lies.changing = true;
+        let other = config.at_second_look().unwrap();
+        assert_eq!((config.num_gpios(), other.num_gpios()), (9, 4));
+        // More than with an end for each line, too.
+        assert_eq!(other.lies.names_size, Some(2 + 2 + 9 + 1));
+        config.lies.names_size = Some(u32::MAX);
+        let other = config.at_second_look().unwrap();
+        assert_eq!(other.lies.names_size, Some(u32::MAX));
     }
 
     proptest! {

@@ -6,7 +6,10 @@
 //! is ready and enabled. A front end that has stopped or disabled the ring, which takes the same
 //! lock, can so be sure that the memory is its own again.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    num::Wrapping, //
+};
 
 use vhost_user_backend::{
     VringRwLock,
@@ -35,6 +38,10 @@ pub type Memory = GuestMemoryAtomic<GuestMemoryMmap>;
 
 /// More device-readable bytes than this are counted, but not looked at.
 const LOOKED_AT: usize = 64;
+
+/// Bytes of a used ring before its elements, and of each of those.
+const USED_HEADER: u64 = 4;
+const USED_ELEMENT: u64 = 8;
 
 /// A chain of descriptors that the driver has handed to the device.
 #[derive(Debug)]
@@ -152,6 +159,24 @@ pub enum Next {
     Violation(Violation),
 }
 
+/// A way to give a chain back that breaks the ring: a driver cannot go on with it but by a reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breakage {
+    /// The same chain, twice.
+    Twice,
+    /// Before it, one that does not exist.
+    BadId,
+}
+
+/// Numbers of chains that no ring has, for one whose head is the right one.
+///
+/// The second one is right if a driver looks at 16 bits of it only.
+const BAD_IDS: [fn(u16, u16) -> u32; 3] = [
+    |size, _| u32::from(size),
+    |_, head| 0x1_0000 | u32::from(head),
+    |_, _| u32::MAX,
+];
+
 /// A virtqueue.
 pub struct Ring {
     vring: VringRwLock,
@@ -159,6 +184,10 @@ pub struct Ring {
     ours: HashSet<u16>,
     /// Whether chains were given back since the driver was last told.
     news: bool,
+    /// Whether there is more among them than the crate knows of.
+    tampered: bool,
+    /// Which of the numbers is next that no chain has.
+    bad_ids: usize,
 }
 
 impl Ring {
@@ -169,6 +198,8 @@ impl Ring {
             memory,
             ours: HashSet::new(),
             news: false,
+            tampered: false,
+            bad_ids: 0,
         }
     }
 
@@ -181,6 +212,7 @@ impl Ring {
     pub fn forget(&mut self) {
         self.ours.clear();
         self.news = false;
+        self.tampered = false;
     }
 
     /// Whether chains can be given back.
@@ -225,6 +257,17 @@ impl Ring {
     /// What does not fit is not written. Tells whether the driver got the chain: it does not if it
     /// has stopped the ring.
     pub fn complete(&mut self, chain: &Chain, bytes: &[u8], claim: u32) -> Result<bool, Violation> {
+        self.complete_broken(chain, bytes, claim, None)
+    }
+
+    /// Does that, and breaks the ring by it if it is told to.
+    pub fn complete_broken(
+        &mut self,
+        chain: &Chain,
+        bytes: &[u8],
+        claim: u32,
+        breakage: Option<Breakage>,
+    ) -> Result<bool, Violation> {
         let mut vring = self.vring.get_mut();
         if !usable(&vring) {
             return Ok(false);
@@ -233,22 +276,37 @@ impl Ring {
 
         let written = chain.write(bytes, &self.memory.memory());
         let claim = if written.is_ok() { claim } else { 0 };
-        vring.add_used(chain.head, claim).map_err(|error| {
-            log::debug!("used ring: {error}");
-            Violation::Address
-        })?;
+        if breakage == Some(Breakage::BadId) {
+            let bad_id = BAD_IDS[self.bad_ids];
+            self.bad_ids = (self.bad_ids + 1) % BAD_IDS.len();
+            let id = bad_id(vring.get_queue().size(), chain.head);
+            self.tampered = true;
+            push_used(&mut vring, &self.memory.memory(), id, claim)?;
+        }
+        let times = match breakage {
+            Some(Breakage::Twice) => 2,
+            Some(Breakage::BadId) | None => 1,
+        };
+        for _ in 0..times {
+            vring.add_used(chain.head, claim).map_err(|error| {
+                log::debug!("used ring: {error}");
+                Violation::Address
+            })?;
+        }
         self.news = true;
         written.map(|()| true)
     }
 
-    /// Interrupts the driver if it has got chains back and wants to be told so, and tells whether that was so.
+    /// Interrupts the driver if it has got chains back and wants to be told so, and tells whether
+    /// that was so.
     pub fn signal(&mut self) -> bool {
         if !std::mem::take(&mut self.news) {
             return false;
         }
+        let tampered = std::mem::take(&mut self.tampered);
         let mut vring = self.vring.get_mut();
         usable(&vring)
-            && vring.needs_notification().unwrap_or(true)
+            && (vring.needs_notification().unwrap_or(true) || tampered)
             && vring.get_call().is_some()
             && vring.signal_used_queue().is_ok()
     }
@@ -281,6 +339,27 @@ impl Ring {
         }
         found
     }
+}
+
+/// Puts a number into the used ring that is none of a chain. It is seen with the next one that is.
+fn push_used(
+    vring: &mut VringState<Memory>,
+    memory: &GuestMemoryMmap,
+    id: u32,
+    claim: u32,
+) -> Result<(), Violation> {
+    let queue = vring.get_queue_mut();
+    let next = Wrapping(queue.next_used());
+    let slot = u64::from(next.0.checked_rem(queue.size()).unwrap_or_default());
+    let at = GuestAddress(queue.used_ring())
+        .checked_add(USED_HEADER + slot * USED_ELEMENT)
+        .ok_or(Violation::Address)?;
+    let element = [id.to_le_bytes(), claim.to_le_bytes()].concat();
+    memory
+        .write_slice(&element, at)
+        .map_err(|_| Violation::Address)?;
+    queue.set_next_used((next + Wrapping(1)).0);
+    Ok(())
 }
 
 fn usable(vring: &VringState<Memory>) -> bool {

@@ -38,6 +38,12 @@ pub struct Stats {
     pub bad_events: u64,
     /// Events sent by a storm, malformed or not.
     pub storm_events: u64,
+    /// Replies given back that were not what they should be.
+    pub hostile_replies: u64,
+    /// Events sent that were not what they should be, of whatever origin.
+    pub hostile_events: u64,
+    /// Events sent that were well-formed, but that nobody had asked for, of whatever origin.
+    pub stray_events: u64,
     /// Times that a driver stopped the device, reset it, or went away.
     pub resets: u64,
     /// Times that an interrupt was disabled which was not enabled. That is no violation, but there
@@ -89,8 +95,9 @@ impl fmt::Display for Stats {
         write!(
             f,
             "requests={} replies={} notifications={} interrupts={} changes={} events={} \
-             merged={} held={} forgotten={} bad-events={} storm-events={} none-again={} \
-             left-armed={} resets={} dropped={} violations={}",
+             merged={} held={} forgotten={} bad-events={} storm-events={} \
+             hostile-replies={} hostile-events={} stray-events={} none-again={} left-armed={} resets={} \
+             dropped={} violations={}",
             self.requests,
             self.replies,
             self.notifications,
@@ -102,6 +109,9 @@ impl fmt::Display for Stats {
             self.forgotten,
             self.bad_events,
             self.storm_events,
+            self.hostile_replies,
+            self.hostile_events,
+            self.stray_events,
             self.none_again,
             self.left_armed,
             self.resets,

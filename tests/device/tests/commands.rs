@@ -75,6 +75,57 @@ fn lies_are_told_at_once() {
 }
 
 #[test]
+fn no_number_is_too_large_or_too_small_for_a_lie() {
+    let rig = Rig::new(8);
+    let mut front = rig.start();
+    let mut control = rig.control();
+    for lines in [0u16, u16::MAX] {
+        assert_eq!(
+            control.ask(&format!("config lines={lines}")),
+            "ok config-size=64"
+        );
+        assert_eq!(front.config(2, 2), lines.to_le_bytes());
+        front.stop();
+        front.start(true);
+        assert_eq!(control.ask("lines"), format!("ok {lines}"));
+    }
+    assert_eq!(front.command(GET_VALUE, 65534, 0), (0xf005, 65534, 0));
+}
+
+#[test]
+fn numbers_change_between_two_looks() {
+    let rig = Rig::new(9);
+    let mut front = rig.start();
+    let mut control = rig.control();
+    control.ask("config lines=9 name0=A changing=1");
+    for _ in 0..3 {
+        assert_eq!(front.config(2, 6), [9, 0, 2, 0, 0, 0]);
+        assert_eq!(front.config(2, 6), [4, 0, 14, 0, 0, 0]);
+    }
+    // All lines are there, whichever number was seen.
+    front.stop();
+    front.start(true);
+    assert_eq!(front.command(GET_VALUE, 8, 0), (0xf005, 8, 0));
+    control.ask("config lines=9");
+    for _ in 0..3 {
+        assert_eq!(front.config(2, 6), [9, 0, 0, 0, 0, 0]);
+    }
+}
+
+#[test]
+fn faults_are_listed() {
+    let rig = Rig::new(1);
+    let mut control = rig.control();
+    let list = control.ask("fault help");
+    for fault in ["ok none,", "crash [COUNT]", "random SEED RATE [breaking]"] {
+        assert!(list.contains(fault), "{list}");
+    }
+    let help = control.ask("help");
+    assert!(help.contains("fault help") && help.contains("changing=0|1"));
+    assert!(help.contains(list.strip_prefix("ok ").unwrap()));
+}
+
+#[test]
 fn every_command_is_carried_out() {
     let rig = Rig::new(4);
     let mut front = rig.start();

@@ -147,6 +147,10 @@ fn a_hostile_driver_is_survived_while_answers_wait() {
 fn a_hostile_driver_is_survived_while_the_device_is_no_better() {
     campaign(20, "bad-event always");
     campaign(21, "storm mixed");
+    campaign(22, "stray-event always");
+    campaign(23, "duplicate always");
+    campaign(24, "used-bad-id-event always");
+    campaign(25, "random 25 900 breaking");
 }
 
 #[test]
@@ -158,6 +162,10 @@ fn a_hostile_driver_of_a_standard_device_is_survived() {
         (33, "never always"),
         (34, "bad-event always"),
         (35, "storm mixed"),
+        (36, "stray-event always"),
+        (37, "duplicate-event always"),
+        (38, "used-bad-id always"),
+        (39, "random 39 900 breaking"),
     ] {
         standard_campaign(seed, fault);
     }

@@ -378,3 +378,25 @@ proptest! {
         balance(&mut control);
     }
 }
+
+#[test]
+fn who_cannot_disarm_a_line_is_not_blamed() {
+    let rig = Rig::with_interrupts(4);
+    let mut front = rig.start();
+    let mut control = rig.control();
+    // It was refused, by two faults; and it was done, but who was told?
+    for (line, fault) in [(0, "refuse-type 0 5"), (1, "errno 5"), (2, "bad-type")] {
+        arm(&mut front, line, BOTH);
+        assert_eq!(control.ask(&format!("fault {fault}")), "ok");
+        front.command(SET_IRQ_TYPE, line, NONE);
+        assert_eq!(control.ask("fault none"), "ok");
+        front.command(DIRECTION_OUTPUT, line, 1);
+        assert_eq!(control.stat("violations"), 0, "{fault}");
+        front.command(DIRECTION_INPUT, line, 0);
+    }
+    // Who can is.
+    arm(&mut front, 0, NONE);
+    arm(&mut front, 0, BOTH);
+    front.command(DIRECTION_OUTPUT, 0, 1);
+    assert_eq!(control.stat("violation-armed-output"), 1);
+}

@@ -26,7 +26,11 @@ use std::{
     },
 };
 
-use rig::control::Control;
+use rig::{
+    control::Control,
+    message,
+    Front, //
+};
 
 fn program(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vhost-gpio"));
@@ -119,6 +123,8 @@ fn wrong_arguments_are_refused() {
         &["--lines", "2", "--fault", "bad-status"],
         &["--lines", "2", "--no-irq"],
         &["--lines", "2", "--invalid", "never"],
+        &["--lines", "2", "--config", "colour=1"],
+        &["--lines", "2", "--config", "lines=65536"],
     ] {
         let (ok, out, error) = size(args);
         assert!(!ok && out.is_empty() && !error.is_empty(), "{args:?}");
@@ -162,6 +168,55 @@ fn it_runs_until_it_is_told_to_end_and_cleans_up() {
 
         assert!(running.end(signal));
         assert!(!socket.exists() && !control.exists());
+    }
+}
+
+/// Starts a device, and has it die upon the third command: what a front end sees of that.
+fn dies(protocol: &str, queues: [usize; 2], size: u32) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vhost-gpio"));
+    command.args(["--protocol", protocol, "--lines", "3"]);
+    command.arg("--socket").arg(path("s"));
+    command.arg("--control").arg(path("c"));
+    let mut running = Running(command.spawn().unwrap());
+    let mut control = connect(&path("c"));
+
+    let mut front = Front::connect(&path("s"), queues);
+    front.start(true);
+    assert_eq!(control.ask("fault crash 3"), "ok");
+    for _ in 0..2 {
+        let queue = front.commands();
+        queue.add(&message(4, 1, 0), size);
+        queue.kick();
+        assert_eq!(queue.wait().written, size);
+    }
+    assert_eq!(control.stat("requests"), 2);
+    let queue = front.commands();
+    queue.add(&message(4, 1, 0), size);
+    queue.kick();
+    assert!(!running.0.wait().unwrap().success());
+    assert_eq!(front.commands().poll(), None);
+}
+
+#[test]
+fn it_dies_as_it_is_told() {
+    dies("rfc", [1, 0], 8);
+    dies("standard", [0, 1], 2);
+}
+
+#[test]
+fn what_need_not_be_true_can_be_said_from_the_start() {
+    for (setting, expected) in [
+        ("num-gpios=0", "64\n"),
+        ("names-size=4294967295", "64\n"),
+        ("names-hex=4142", "66\n"),
+        ("names-hex=c3a400", "67\n"),
+        ("raw-hex=01", "1\n"),
+        ("changing=1", "64\n"),
+    ] {
+        let (ok, out, error) = size(&["--lines", "8", "--config", setting]);
+        assert_eq!((ok, out.as_str()), (true, expected), "{error}");
     }
 }
 

@@ -214,6 +214,21 @@ fn names_can_be_lies() {
 }
 
 #[test]
+fn names_may_be_asked_for_with_either_size_if_it_changes() {
+    let rig = Rig::standard(4);
+    let mut front = rig.start();
+    let mut control = rig.control();
+    control.ask("config lines=4 name0=A changing=1");
+    assert_eq!(front.config(0, 8), [4, 0, 0, 0, 5, 0, 0, 0]);
+    assert_eq!(front.config(0, 8), [2, 0, 0, 0, 9, 0, 0, 0]);
+    assert_eq!(names(&mut front, 6).0, 6);
+    assert_eq!(names(&mut front, 10).0, 6);
+    assert_eq!(control.stat("violations"), 0);
+    names(&mut front, 7);
+    assert_eq!(control.stat("violation-writable-size"), 1);
+}
+
+#[test]
 fn what_cannot_be_is_refused() {
     let rig = Rig::standard(4);
     let mut front = rig.start();

@@ -694,3 +694,24 @@ fn a_burst_is_merged_but_its_last_edge_is_told() {
     assert_eq!(front.request(GET_VALUE, 1, 0), (0, 1));
     sound(&mut control);
 }
+
+#[test]
+fn who_does_not_know_a_line_is_not_blamed() {
+    let rig = Rig::standard(4);
+    let mut front = rig.start();
+    let mut control = rig.control();
+    // Was it made an output?
+    control.ask("fault bad-status");
+    front.request(SET_DIRECTION, 1, OUT);
+    assert_eq!(front.request(SET_IRQ_TYPE, 1, RISING), ERR);
+    // Is it still armed?
+    enable(&mut front, 2, RISING);
+    control.ask("fault errno 5");
+    assert_eq!(front.request(SET_IRQ_TYPE, 2, NONE), ERR);
+    assert_eq!(front.request(SET_DIRECTION, 2, OUT), OK);
+    assert_eq!(control.stat("violations"), 0);
+    // Then it is told.
+    assert_eq!(front.request(SET_DIRECTION, 1, OUT), OK);
+    assert_eq!(front.request(SET_IRQ_TYPE, 1, RISING), ERR);
+    broken(&mut control, "output-irq", 1);
+}

@@ -35,6 +35,7 @@ use crate::{
     device::Device,
     faults::FAULTS,
     irq::IrqType,
+    settings::SETTINGS,
     watch::Watcher, //
 };
 
@@ -184,7 +185,13 @@ fn run(command: Command, watcher: &Watcher, device: &Device) -> Result<String, S
             device.unwatch(watcher.id);
             return Ok(word);
         }
-        Command::Help => return Ok(format!("{}; F is one of: {FAULTS}", command::HELP)),
+        Command::FaultHelp => return Ok(FAULTS.to_string()),
+        Command::Help => {
+            return Ok(format!(
+                "{}; SETTINGS are {SETTINGS}; F is one of: {FAULTS}",
+                command::HELP
+            ))
+        }
     }
     Ok(String::new())
 }

@@ -14,14 +14,18 @@ use crate::{
         Fault,
         FaultError, //
     },
+    settings::{
+        self,
+        Setting,
+        SettingError, //
+    },
     wires::Wire,
 };
 
 /// What there is, for those who ask.
 pub const HELP: &str = "lines; get L; set L 0|1; burst L COUNT [HZ]; irq L; \
     wire FROM TO [inverted]; unwire FROM; watch; unwatch; \
-    config [lines=N] [label=S] [nameK=S]... [version=N] [num-gpios=N] [names-size=N] \
-    [names-hex=HEX] [label-hex=HEX] [raw-hex=HEX]; fault F; stats; reset-stats; sync WORD; help";
+    config SETTINGS; fault F; fault help; stats; reset-stats; sync WORD; help";
 
 /// A command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +54,8 @@ pub enum Command {
     Config(Option<u16>, Configuration),
     /// Do something wrong.
     Fault(Fault),
+    /// Say what can be done wrong.
+    FaultHelp,
     /// Show the counters.
     Stats,
     /// Set the counters to zero.
@@ -78,6 +84,9 @@ pub enum CommandError {
     /// There are more words than the command takes.
     #[error("{0:?} is too much")]
     Excess(String),
+    /// There is no such thing to configure.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     /// There is no such fault.
     #[error(transparent)]
     Fault(#[from] FaultError),
@@ -85,16 +94,9 @@ pub enum CommandError {
 
 type Result<T> = std::result::Result<T, CommandError>;
 
-/// The number that a word has to be; `0x` before it makes it hexadecimal.
+/// The number that a word has to be.
 fn number<T: TryFrom<u64>>(word: &str, what: &'static str) -> Result<T> {
-    let number = match word.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16),
-        None => word.parse(),
-    };
-    number
-        .ok()
-        .and_then(|number| T::try_from(number).ok())
-        .ok_or_else(|| CommandError::Bad(word.to_string(), what))
+    settings::number(word).ok_or_else(|| CommandError::Bad(word.to_string(), what))
 }
 
 fn level(word: &str) -> Result<Level> {
@@ -118,51 +120,14 @@ fn inverted(word: Option<&str>) -> Result<bool> {
     }
 }
 
-/// The bytes that are written as pairs of hexadecimal digits.
-fn hex(word: &str) -> Result<Vec<u8>> {
-    let bad = || CommandError::Bad(word.to_string(), "an even number of hexadecimal digits");
-    let digits: Option<Vec<u8>> = word
-        .chars()
-        .map(|digit| {
-            digit
-                .to_digit(16)
-                .and_then(|digit| u8::try_from(digit).ok())
-        })
-        .collect();
-    let digits = digits
-        .filter(|digits| digits.len() % 2 == 0)
-        .ok_or_else(bad)?;
-    Ok(digits
-        .chunks_exact(2)
-        .map(|pair| pair.iter().fold(0, |byte, digit| (byte << 4) | digit))
-        .collect())
-}
-
 fn config(words: impl Iterator<Item = String>) -> Result<Command> {
     let mut lines = None;
     let mut config = Configuration::default();
-    let lies = &mut config.lies;
-
     for word in words {
-        let (key, value) = word
-            .split_once('=')
-            .ok_or_else(|| CommandError::Bad(word.clone(), "KEY=VALUE"))?;
-        match key {
-            "lines" => lines = Some(number(value, "a number of lines")?),
-            "label" => config.label = value.to_string(),
-            "version" => lies.version = Some(number(value, "a byte")?),
-            "num-gpios" => lies.num_gpios = Some(number(value, "a number of lines")?),
-            "names-size" => lies.names_size = Some(number(value, "a size")?),
-            "names-hex" => lies.names = Some(hex(value)?),
-            "label-hex" => lies.label = Some(hex(value)?),
-            "raw-hex" => lies.raw = Some(hex(value)?),
-            _ => {
-                let line = key
-                    .strip_prefix("name")
-                    .ok_or_else(|| CommandError::Bad(key.to_string(), "something to configure"))?;
-                let line = number(line, "the number of a line")?;
-                config.names.insert(line, value.to_string());
-            }
+        match Setting::parse(&word)? {
+            // Without it, there are as many as before.
+            Setting::Lines(count) => lines = Some(count),
+            setting => setting.apply(&mut config),
         }
     }
     Ok(Command::Config(lines, config))
@@ -201,6 +166,9 @@ pub fn parse(line: &str) -> Result<Command> {
         "config" => return config(words),
         "fault" => {
             let fault = words.collect::<Vec<_>>().join(" ");
+            if fault == "help" {
+                return Ok(Command::FaultHelp);
+            }
             return Ok(Command::Fault(fault.parse()?));
         }
         "stats" => Command::Stats,
@@ -246,6 +214,7 @@ mod tests {
         assert_eq!(ok("watch"), Command::Watch);
         assert_eq!(ok("unwatch"), Command::Unwatch);
         assert_eq!(ok("fault none"), Command::Fault(Fault::None));
+        assert_eq!(ok("fault help"), Command::FaultHelp);
         assert_eq!(ok("stats"), Command::Stats);
         assert_eq!(ok("reset-stats"), Command::ResetStats);
         assert_eq!(ok("sync x7"), Command::Sync("x7".to_string()));
@@ -272,9 +241,10 @@ mod tests {
             names: Some(vec![0x41, 0xff]),
             label: Some(vec![]),
             raw: Some(vec![1]),
+            changing: true,
         };
         let line = "config version=2 num-gpios=0 names-size=0xffffffff names-hex=41fF label-hex= \
-                    raw-hex=01";
+                    raw-hex=01 changing=1";
         let expected = Configuration {
             lies,
             ..Configuration::default()
@@ -317,15 +287,6 @@ mod tests {
             if let Err(error) = parse(&line) {
                 prop_assert!(!error.to_string().contains('\n'));
             }
-        }
-
-        #[test]
-        fn any_bytes_come_through_hex(bytes in proptest::collection::vec(any::<u8>(), 0..50)) {
-            let mut text = String::new();
-            for byte in &bytes {
-                text.push_str(&format!("{byte:02x}"));
-            }
-            prop_assert_eq!(hex(&text).unwrap(), bytes);
         }
     }
 }

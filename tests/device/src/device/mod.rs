@@ -12,6 +12,7 @@ mod report;
 
 use std::{
     collections::HashSet,
+    process,
     sync::{
         Condvar,
         Mutex,
@@ -22,8 +23,12 @@ use std::{
     time::Instant, //
 };
 
+use gpio_virtio_logic::line::Level;
 pub use outside::LineError;
-use vhost_user_backend::VringRwLock;
+use vhost_user_backend::{
+    VringRwLock,
+    VringT, //
+};
 use virtio_bindings::virtio_config::VIRTIO_F_VERSION_1;
 
 use crate::{
@@ -33,10 +38,11 @@ use crate::{
         Configuration, //
     },
     faults::{
+        Arsenal,
         Faults,
+        Mutation,
         Plan, //
     },
-    forgery::Forgeries,
     lines::{
         opposite,
         Lines, //
@@ -48,10 +54,10 @@ use crate::{
         Drive,
         News,
         Protocol,
-        Return,
         When, //
     },
     ring::{
+        Breakage,
         Chain,
         Memory,
         Next,
@@ -76,6 +82,19 @@ struct Parcel {
     bytes: Vec<u8>,
     claim: u32,
     news: News,
+    breakage: Option<Breakage>,
+    /// What is wrong with it, to be counted when it is given back.
+    wrong: Wrong,
+}
+
+/// What is wrong with what is given back, if anything is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wrong {
+    Nothing,
+    /// It is not what it should be.
+    Hostile,
+    /// It is well-formed, but nobody has asked for it.
+    Stray,
 }
 
 /// A device.
@@ -89,6 +108,8 @@ struct Core {
     /// What the front end is told now; the lines follow when a driver starts.
     config: Configuration,
     space: Vec<u8>,
+    /// What it is at every second look, if it changes.
+    other_space: Option<Vec<u8>>,
     lines: Lines,
     running: bool,
     memory: Option<Memory>,
@@ -107,29 +128,48 @@ struct Core {
     wires: Wires,
 }
 
+/// What can be wrong in a protocol.
+fn arsenal(protocol: &dyn Protocol) -> Arsenal {
+    let can = |mutation: &Mutation| protocol.check_mutation(*mutation).is_ok();
+    Arsenal {
+        mutations: Mutation::ALL.iter().copied().filter(can).collect(),
+        forgeries: protocol.forgeries(),
+    }
+}
+
+/// Ends the device, and all that it has not answered with it.
+fn die() -> ! {
+    log::warn!("the device dies, as it was told to");
+    // At once: nobody is told, and nothing is tidied up.
+    process::abort()
+}
+
 impl Device {
     /// A device that nobody drives yet.
     pub fn new(protocol: Box<dyn Protocol>, config: Configuration) -> Self {
+        let mut core = Core {
+            space: Vec::new(),
+            other_space: None,
+            lines: Lines::new(config.lines, protocol.first_direction()),
+            faults: Faults::new(arsenal(protocol.as_ref())),
+            protocol,
+            config,
+            running: false,
+            memory: None,
+            rings: Vec::new(),
+            fresh: HashSet::new(),
+            outbox: Outbox::default(),
+            parcels: 0,
+            armed: None,
+            quit: false,
+            stats: Stats::default(),
+            watchers: Watchers::default(),
+            bursts: Bursts::default(),
+            wires: Wires::default(),
+        };
+        core.lay_out();
         Self {
-            core: Mutex::new(Core {
-                space: protocol.config_space(&config),
-                lines: Lines::new(config.lines, protocol.first_direction()),
-                faults: Faults::new(Forgeries::new(protocol.forgeries())),
-                protocol,
-                config,
-                running: false,
-                memory: None,
-                rings: Vec::new(),
-                fresh: HashSet::new(),
-                outbox: Outbox::default(),
-                parcels: 0,
-                armed: None,
-                quit: false,
-                stats: Stats::default(),
-                watchers: Watchers::default(),
-                bursts: Bursts::default(),
-                wires: Wires::default(),
-            }),
+            core: Mutex::new(core),
             timer: Condvar::new(),
         }
     }
@@ -196,7 +236,10 @@ impl Device {
 
     /// Part of the configuration space.
     pub fn config_window(&self, offset: u32, size: u32) -> Vec<u8> {
-        window(&self.lock().space, offset, size)
+        let mut core = self.lock();
+        let bytes = window(&core.space, offset, size);
+        core.next_look();
+        bytes
     }
 
     /// The driver has written to the configuration space.
@@ -239,6 +282,12 @@ impl Device {
     pub fn look(&self, queue: usize, vrings: &[VringRwLock]) {
         let mut core = self.lock();
         core.adopt(vrings);
+        if core.fresh.len() == vrings.len()
+            && vrings.iter().any(|vring| vring.queue_next_avail() != 0)
+        {
+            log::info!("the driver has had another device");
+            core.protocol.taken_over();
+        }
         if !core.fresh.remove(&queue) {
             core.stats.notifications += 1;
         }
@@ -262,6 +311,20 @@ impl Device {
 }
 
 impl Core {
+    /// Lays the configuration out in its space.
+    fn lay_out(&mut self) {
+        self.space = self.protocol.config_space(&self.config);
+        let other = self.config.at_second_look();
+        self.other_space = other.map(|other| self.protocol.config_space(&other));
+    }
+
+    /// Has the configuration change before the next look, if it does that.
+    fn next_look(&mut self) {
+        if let Some(other) = &mut self.other_space {
+            std::mem::swap(other, &mut self.space);
+        }
+    }
+
     /// Takes the rings of a front end that is new.
     fn adopt(&mut self, vrings: &[VringRwLock]) {
         if let (true, Some(memory)) = (self.rings.is_empty(), &self.memory) {
@@ -274,7 +337,7 @@ impl Core {
 
     /// Makes the lines as the configuration says.
     fn remake_lines(&mut self) {
-        let count = self.config.lies.num_gpios.unwrap_or(self.config.lines);
+        let count = self.config.num_gpios();
         self.lines.restart(count.min(self.config.lines));
     }
 
@@ -376,6 +439,9 @@ impl Core {
         }
 
         let plan = self.faults.plan();
+        if plan.crash {
+            die();
+        }
         let mut driven = Vec::new();
         let bench = Bench {
             lines: &mut self.lines,
@@ -403,7 +469,11 @@ impl Core {
             self.send_events();
         }
 
-        let back = answer.buffer.take();
+        let mut back = answer.buffer.take();
+        let stray = back.is_some() && self.faults.stray_back();
+        if let (true, Some(back)) = (stray, &mut back) {
+            back.bytes = self.protocol.event(answer.line, Level::High);
+        }
         let claim = match plan.mutation {
             Some(mutation) => self.protocol.spoil(&mut answer, mutation),
             None => size(&answer.bytes),
@@ -421,23 +491,34 @@ impl Core {
                 true => answer.news,
                 false => News::Nothing,
             },
+            breakage: plan.breakage,
+            wrong: match plan.mutation.is_some() || plan.breakage.is_some() {
+                true => Wrong::Hostile,
+                false => Wrong::Nothing,
+            },
         };
-        match back {
-            None => self.send_off(reply, answer.line, &plan),
-            Some(back) => self.send_off_both(reply, back, answer.line, &plan),
-        }
-    }
-
-    /// Has an answer about a line find its way back, and a buffer that goes back with it.
-    fn send_off_both(&mut self, reply: Parcel, back: Return, line: u16, plan: &Plan) {
+        let Some(back) = back else {
+            self.send_off(reply, answer.line, &plan);
+            return;
+        };
         let buffer = Parcel {
             queue: self.protocol.event_queue(),
             chain: back.chain,
             claim: size(&back.bytes),
             bytes: back.bytes,
             news: back.news,
+            breakage: None,
+            wrong: match stray {
+                true => Wrong::Stray,
+                false => Wrong::Nothing,
+            },
         };
-        match back.when {
+        self.send_off_both(reply, buffer, back.when, answer.line, &plan);
+    }
+
+    /// Has an answer about a line find its way back, and a buffer that goes back with it.
+    fn send_off_both(&mut self, reply: Parcel, buffer: Parcel, when: When, line: u16, plan: &Plan) {
+        match when {
             When::Before => {
                 self.deliver(buffer);
                 self.send_off(reply, line, plan);
@@ -494,8 +575,16 @@ impl Core {
         let Some(ring) = self.rings.get_mut(parcel.queue) else {
             return;
         };
-        let result = ring.complete(&parcel.chain, &parcel.bytes, parcel.claim);
+        let result =
+            ring.complete_broken(&parcel.chain, &parcel.bytes, parcel.claim, parcel.breakage);
 
+        if result == Ok(true) {
+            match parcel.wrong {
+                Wrong::Nothing => {}
+                Wrong::Hostile => self.stats.hostile_replies += 1,
+                Wrong::Stray => self.stats.stray_events += 1,
+            }
+        }
         if is_buffer {
             self.signal(parcel.queue);
         } else {

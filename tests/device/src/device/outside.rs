@@ -130,8 +130,8 @@ impl Device {
             ..config
         };
         config.check()?;
-        core.space = core.protocol.config_space(&config);
         core.config = config;
+        core.lay_out();
         if !core.running {
             core.remake_lines();
         }

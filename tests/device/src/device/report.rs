@@ -10,12 +10,14 @@ use super::{
     BATCH, //
 };
 use crate::{
+    forgery::Forgery,
     lines::Line,
     protocol::{
         size,
         Return, //
     },
     ring::{
+        Breakage,
         Chain,
         Ring, //
     },
@@ -68,33 +70,61 @@ impl Core {
                 self.stats.forget_change();
                 continue;
             };
-            let event = self.protocol.event(line, state.level());
-            self.send_bad_one(line, &event);
+            let mut event = self.protocol.event(line, state.level());
+            let plan = self.faults.event_plan(self.protocol.can_forge(line));
+            if plan.stray {
+                self.send_stray_one(line);
+            }
+            if let Some(forgery) = plan.before {
+                self.send_bad_one(line, &event, forgery);
+            }
             if self.protocol.buffer(line).is_none() {
                 continue;
             }
-            if !self.send(line, &event, size(&event)) {
+
+            let lines = self.lines.count();
+            let claim = match plan.spoil {
+                Some(forgery) => self.protocol.spoil_event(&mut event, forgery, lines),
+                None => size(&event),
+            };
+            if !self.send(line, &event, claim, plan.breakage) {
                 return;
             }
             self.protocol.event_sent(line, &mut self.stats);
             self.stats.events += 1;
+            if plan.spoil.is_some() || plan.breakage.is_some() {
+                self.stats.hostile_events += 1;
+            }
         }
     }
 
-    /// Sends a malformed event before a real one, if that is asked for and can be.
-    fn send_bad_one(&mut self, line: u16, event: &[u8]) {
-        if !self.protocol.can_forge(line) {
-            return;
-        }
-        let Some(forgery) = self.faults.bad_event() else {
-            return;
-        };
+    /// Sends a malformed event before a real one.
+    fn send_bad_one(&mut self, line: u16, event: &[u8], forgery: Forgery) {
         let mut event = event.to_vec();
         let lines = self.lines.count();
         let claim = self.protocol.spoil_event(&mut event, forgery, lines);
-        if self.send(line, &event, claim) {
+        if self.send(line, &event, claim, None) {
             self.protocol.forged(line);
             self.stats.bad_events += 1;
+            self.stats.hostile_events += 1;
+        }
+    }
+
+    /// Sends an event that nobody asked for before a real one, about another line if it can be.
+    fn send_stray_one(&mut self, line: u16) {
+        let lines = self.lines.count();
+        let from = self.faults.next_stray(lines);
+        let stray = self.protocol.stray_line(from, line, lines);
+        let Some((stray, state)) = stray.and_then(|stray| Some((stray, self.lines.get(stray)?)))
+        else {
+            return;
+        };
+        let event = self.protocol.event(stray, state.level());
+        if self.send(stray, &event, size(&event), None) {
+            if stray == line {
+                self.protocol.forged(line);
+            }
+            self.stats.stray_events += 1;
         }
     }
 
@@ -116,22 +146,26 @@ impl Core {
                 Some(forgery) => self.protocol.spoil_event(&mut event, forgery, lines),
                 None => size(&event),
             };
-            if !self.send(line, &event, claim) {
+            if !self.send(line, &event, claim, None) {
                 return;
             }
             self.stats.storm_events += 1;
+            match gust.forgery {
+                Some(_) => self.stats.hostile_events += 1,
+                None => self.stats.stray_events += 1,
+            }
         }
     }
 
     /// Puts an event of a line into a buffer, of which it is said to fill so many bytes, and tells
     /// whether it was sent.
-    fn send(&mut self, line: u16, event: &[u8], claim: u32) -> bool {
+    fn send(&mut self, line: u16, event: &[u8], claim: u32, breakage: Option<Breakage>) -> bool {
         let queue = self.protocol.event_queue();
         let Some(ring) = self.rings.get_mut(queue) else {
             return false;
         };
         while let Some(buffer) = self.protocol.buffer(line) {
-            match ring.complete(buffer, event, claim) {
+            match ring.complete_broken(buffer, event, claim, breakage) {
                 Ok(true) => {
                     self.protocol.drop_buffer(line);
                     return true;

@@ -79,6 +79,13 @@ pub enum News {
         /// Which of the commands about that it was, counted from 1.
         turn: u32,
     },
+    /// A line was given a direction.
+    Direction {
+        /// The line.
+        line: u16,
+        /// Which of the commands about that it was.
+        turn: u32,
+    },
     /// A buffer of this line is the driver's again.
     Buffer(u16),
 }
@@ -142,6 +149,10 @@ pub trait Protocol: Send {
     /// A driver has come, and has accepted `features`.
     fn start(&mut self, features: u64);
 
+    /// The driver goes on with the rings of a device that was here before. Until it has reset this one it
+    /// cannot know what this one does not.
+    fn taken_over(&mut self) {}
+
     /// The driver has gone: chains that it gave us are its own again.
     fn stop(&mut self, stats: &mut Stats);
 
@@ -174,6 +185,10 @@ pub trait Protocol: Send {
 
     /// One has.
     fn forged(&mut self, _line: u16) {}
+
+    /// The line for an event that nobody has asked for, of so many lines: the first one from a line
+    /// on that there can be one of, and not the line to avoid if there is another.
+    fn stray_line(&self, from: u16, avoid: u16, lines: u16) -> Option<u16>;
 
     /// What a line is armed for, if the driver can say that.
     fn armed(&self, line: u16) -> Option<IrqType>;

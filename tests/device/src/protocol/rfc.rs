@@ -45,6 +45,7 @@ use super::{
 };
 use crate::{
     config::Configuration,
+    doubts::Doubts,
     events::Events,
     faults::{
         FaultError,
@@ -82,6 +83,8 @@ pub struct Rfc {
     accepted: u64,
     buffers: VecDeque<Chain>,
     events: Events,
+    /// What lines are armed for.
+    doubts: Doubts,
 }
 
 impl Rfc {
@@ -104,6 +107,7 @@ impl Rfc {
             return Err(EINVAL);
         }
         if let Some(errno) = bench.faults.refused(message.value) {
+            self.refused(message);
             return Err(errno);
         }
         match IrqType::from_wire(message.value) {
@@ -114,6 +118,27 @@ impl Rfc {
                     .arm(message.line, irq_type, line.level(), bench.stats);
                 Ok(0)
             }
+        }
+    }
+
+    /// A command is refused for no reason of the driver's.
+    fn refused(&mut self, message: Message) {
+        let is_irq = Kind::from_wire(message.kind) == Some(Kind::SetIrqType);
+        if is_irq && IrqType::from_wire(message.value) == Some(IrqType::None) {
+            // What else is it to do?
+            self.doubts.stuck(message.line);
+        }
+    }
+
+    /// What the driver knows by the answer to a message.
+    fn news(&mut self, message: Message) -> News {
+        if Kind::from_wire(message.kind) != Some(Kind::SetIrqType) {
+            return News::Nothing;
+        }
+        News::Interrupt {
+            line: message.line,
+            enabled: message.value != 0,
+            turn: self.doubts.next_turn(message.line),
         }
     }
 
@@ -150,10 +175,9 @@ impl Rfc {
                 Ok(0)
             }
             Kind::DirectionOutput => {
-                if self
-                    .events
-                    .armed(message.line)
-                    .is_some_and(|armed| armed != IrqType::None)
+                let armed = self.events.armed(message.line);
+                if armed.is_some_and(|armed| armed != IrqType::None)
+                    && !self.doubts.is_unsure(message.line)
                 {
                     bench.stats.violation(Violation::ArmedOutput);
                 }
@@ -208,7 +232,10 @@ impl Rfc {
             return Err(EINVAL);
         };
         match refusal {
-            Some(errno) => Err(errno),
+            Some(errno) => {
+                self.refused(message);
+                Err(errno)
+            }
             None => self.run(message, kind, line, bench),
         }
     }
@@ -271,7 +298,7 @@ impl Protocol for Rfc {
 
         let names = config.names_block();
         let true_size = u32::try_from(names.len()).unwrap_or(u32::MAX);
-        let num_gpios = lies.num_gpios.unwrap_or(config.lines);
+        let num_gpios = config.num_gpios();
         let names_size = lies.names_size.unwrap_or(true_size);
 
         let mut space = vec![0; config::NAMES];
@@ -300,6 +327,7 @@ impl Protocol for Rfc {
         self.accepted = features & self.offered;
         self.buffers.clear();
         self.events = Events::new(self.accepted & F_IRQ_TYPE != 0);
+        self.doubts = Doubts::default();
     }
 
     fn stop(&mut self, stats: &mut Stats) {
@@ -314,6 +342,11 @@ impl Protocol for Rfc {
                 Answer {
                     bytes: rfc::reply(message, result).to_bytes().to_vec(),
                     line: message.line,
+                    // By a refusal it knows what it knew.
+                    news: match result {
+                        Ok(_) => self.news(message),
+                        Err(_) => News::Nothing,
+                    },
                     ..Answer::default()
                 }
             }
@@ -349,6 +382,18 @@ impl Protocol for Rfc {
         }
         answer.bytes = reply.to_bytes().to_vec();
         size(&answer.bytes)
+    }
+
+    fn delivered(&mut self, news: News) {
+        if let News::Interrupt { line, turn, .. } = news {
+            self.doubts.delivered(line, turn);
+        }
+    }
+
+    fn hidden(&mut self, news: News) {
+        if let News::Interrupt { line, turn, .. } = news {
+            self.doubts.hidden(line, turn);
+        }
     }
 
     fn take_buffer(&mut self, chain: Chain, _lines: u16, stats: &mut Stats) -> Option<Return> {
@@ -394,6 +439,13 @@ impl Protocol for Rfc {
     fn can_forge(&self, _line: u16) -> bool {
         // The last buffer is for what is true.
         self.buffers.len() > 1
+    }
+
+    fn stray_line(&self, from: u16, avoid: u16, lines: u16) -> Option<u16> {
+        let all = || (from..lines).chain(0..from.min(lines));
+        let unarmed = all().find(|&line| self.events.armed(line) == Some(IrqType::None));
+        // Where all are armed, or none can be, nothing has happened to any other.
+        unarmed.or_else(|| all().find(|&line| line != avoid))
     }
 
     fn armed(&self, line: u16) -> Option<IrqType> {

@@ -57,6 +57,7 @@ use super::{
 };
 use crate::{
     config::Configuration,
+    doubts::Doubts,
     faults::{
         FaultError,
         Mutation, //
@@ -95,6 +96,8 @@ pub struct Standard {
     /// Feature bits that the driver has accepted.
     accepted: u64,
     interrupts: Interrupts,
+    /// Which directions lines have.
+    doubts: Doubts,
     /// When the buffer of a line that is disarmed goes back.
     invalid: When,
 }
@@ -147,7 +150,9 @@ impl Standard {
             return Err(Refused);
         };
         if irq_type != IrqType::None && line.is_output() {
-            bench.stats.violation(Violation::OutputIrq);
+            if !self.doubts.is_unsure(message.line) {
+                bench.stats.violation(Violation::OutputIrq);
+            }
             return Err(Refused);
         }
         if bench.faults.refused(message.value).is_some() {
@@ -174,7 +179,9 @@ impl Standard {
             }
             DIRECTION_IN => bench.lines.make_input(message.line),
             DIRECTION_OUT => {
-                if self.interrupts.armed(message.line) != IrqType::None {
+                if self.interrupts.armed(message.line) != IrqType::None
+                    && !self.interrupts.is_unsure(message.line)
+                {
                     bench.stats.violation(Violation::ArmedOutput);
                 }
                 let level = line.output;
@@ -186,6 +193,12 @@ impl Standard {
                 });
             }
             _ => return None,
+        }
+        if let News::Nothing = done.news {
+            done.news = News::Direction {
+                line: message.line,
+                turn: self.doubts.next_turn(message.line),
+            };
         }
         Some(done)
     }
@@ -311,6 +324,12 @@ fn names_size(config: &Configuration, names: &[u8]) -> u32 {
     config.lies.names_size.unwrap_or(size(names))
 }
 
+/// The size of the answer with the names, for a driver that has had the second look.
+fn second_names_size(config: &Configuration) -> Option<u64> {
+    let size = config.at_second_look()?.lies.names_size?;
+    Some(u64::from(size) + 1)
+}
+
 /// What goes back for the names. They are not more than were said to be.
 fn names_answer(message: Message, refusal: Option<u16>, bench: Bench<'_>) -> Answer {
     if message.line != 0 {
@@ -351,15 +370,16 @@ fn message(chain: &Chain, config: &Configuration) -> Result<Message, Violation> 
     let message = raw.map(Message::from_bytes);
     let message = message.map_err(|_| Violation::ReadableSize)?;
 
-    let writable = match Kind::from_wire(message.kind) {
+    let has = |size| chain.writable_size() == size;
+    let is_right = match Kind::from_wire(message.kind) {
         Some(Kind::GetLineNames) => match names_size(config, &names_block(config)) {
             // It is refused, whatever its size.
-            0 => chain.writable_size().max(1),
-            size => u64::from(size) + 1,
+            0 => chain.writable_size() > 0,
+            size => has(u64::from(size) + 1) || second_names_size(config).is_some_and(has),
         },
-        _ => RESPONSE_BYTES,
+        _ => has(RESPONSE_BYTES),
     };
-    if chain.writable_size() != writable {
+    if !is_right {
         return Err(Violation::WritableSize);
     }
     Ok(message)
@@ -408,7 +428,7 @@ impl Protocol for Standard {
         if let Some(raw) = &lies.raw {
             return raw.clone();
         }
-        let ngpio = lies.num_gpios.unwrap_or(config.lines).to_le_bytes();
+        let ngpio = config.num_gpios().to_le_bytes();
         let names_size = names_size(config, &names_block(config)).to_le_bytes();
 
         let mut space = ngpio.to_vec();
@@ -420,6 +440,11 @@ impl Protocol for Standard {
     fn start(&mut self, features: u64) {
         self.accepted = features & self.offered;
         self.interrupts = Interrupts::default();
+        self.doubts = Doubts::default();
+    }
+
+    fn taken_over(&mut self) {
+        self.interrupts.inherit();
     }
 
     fn stop(&mut self, stats: &mut Stats) {
@@ -463,10 +488,16 @@ impl Protocol for Standard {
     }
 
     fn delivered(&mut self, news: News) {
+        if let News::Direction { line, turn } = news {
+            self.doubts.delivered(line, turn);
+        }
         self.interrupts.delivered(news);
     }
 
     fn hidden(&mut self, news: News) {
+        if let News::Direction { line, turn } = news {
+            self.doubts.hidden(line, turn);
+        }
         self.interrupts.hidden(news);
     }
 
@@ -521,6 +552,14 @@ impl Protocol for Standard {
 
     fn forged(&mut self, line: u16) {
         self.interrupts.forged(line);
+    }
+
+    fn stray_line(&self, from: u16, avoid: u16, _lines: u16) -> Option<u16> {
+        match self.interrupts.unmasked_from(from) {
+            // The line itself is next only if there is no other.
+            Some(line) if line == avoid => self.interrupts.unmasked_from(avoid.wrapping_add(1)),
+            line => line,
+        }
     }
 
     fn armed(&self, line: u16) -> Option<IrqType> {

@@ -10,6 +10,7 @@ pub mod queue;
 
 use std::{
     os::unix::net::UnixStream,
+    path::Path,
     sync::Arc,
     thread, //
 };
@@ -150,37 +151,7 @@ impl Rig {
 
     /// A front end that has said hello, but has started nothing.
     pub fn connect(&self) -> Front {
-        let mut frontend = Frontend::connect(self.folder.path().join("vhost"), 2).unwrap();
-        frontend.set_owner().unwrap();
-        let offered = frontend.get_features().unwrap();
-        let protocol = VhostUserProtocolFeatures::CONFIG
-            | VhostUserProtocolFeatures::MQ
-            | VhostUserProtocolFeatures::REPLY_ACK;
-        // Has to be acknowledged before the protocol features.
-        assert_ne!(
-            offered & VhostUserVirtioFeatures::PROTOCOL_FEATURES.bits(),
-            0
-        );
-        assert!(frontend.get_protocol_features().unwrap().contains(protocol));
-        frontend.set_protocol_features(protocol).unwrap();
-        frontend.set_hdr_flags(vhost::vhost_user::message::VhostUserHeaderFlag::NEED_REPLY);
-
-        let file = tempfile::tempfile().unwrap();
-        file.set_len(MEMORY).unwrap();
-        let range = (
-            GuestAddress(0),
-            usize::try_from(MEMORY).unwrap(),
-            Some(FileOffset::new(file, 0)),
-        );
-        let memory = GuestMemoryMmap::from_ranges_with_files([range]).unwrap();
-        Front {
-            frontend,
-            memory,
-            queues: Vec::new(),
-            numbers: self.queues,
-            offered,
-            accept: F_IRQ_TYPE | IRQ,
-        }
+        Front::connect(&self.folder.path().join("vhost"), self.queues)
     }
 
     /// A front end with a driver that has started the device.
@@ -210,6 +181,43 @@ pub struct Front {
 }
 
 impl Front {
+    /// One that has said hello, but has started nothing. The numbers of the queues are those of the
+    /// one with commands and of the one with events.
+    pub fn connect(path: &Path, numbers: [usize; 2]) -> Self {
+        let mut frontend = Frontend::connect(path, 2).unwrap();
+        frontend.set_owner().unwrap();
+        let offered = frontend.get_features().unwrap();
+        let protocol = VhostUserProtocolFeatures::BACKEND_REQ
+            | VhostUserProtocolFeatures::CONFIG
+            | VhostUserProtocolFeatures::MQ
+            | VhostUserProtocolFeatures::REPLY_ACK;
+        // Has to be acknowledged before the protocol features.
+        assert_ne!(
+            offered & VhostUserVirtioFeatures::PROTOCOL_FEATURES.bits(),
+            0
+        );
+        assert!(frontend.get_protocol_features().unwrap().contains(protocol));
+        frontend.set_protocol_features(protocol).unwrap();
+        frontend.set_hdr_flags(vhost::vhost_user::message::VhostUserHeaderFlag::NEED_REPLY);
+
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(MEMORY).unwrap();
+        let range = (
+            GuestAddress(0),
+            usize::try_from(MEMORY).unwrap(),
+            Some(FileOffset::new(file, 0)),
+        );
+        let memory = GuestMemoryMmap::from_ranges_with_files([range]).unwrap();
+        Self {
+            frontend,
+            memory,
+            queues: Vec::new(),
+            numbers,
+            offered,
+            accept: F_IRQ_TYPE | IRQ,
+        }
+    }
+
     /// Starts the device, as a front end does when a driver is ready.
     pub fn start(&mut self, event_idx: bool) {
         let event_idx_bit = u64::from(event_idx) << VIRTIO_RING_F_EVENT_IDX;

@@ -199,8 +199,8 @@ impl Queue {
         bytes
     }
 
-    /// The next chain that has come back.
-    pub fn poll(&mut self) -> Option<Used> {
+    /// The next element of the used ring, whatever it is: a number and a size.
+    pub fn poll_raw(&mut self) -> Option<(u32, u32)> {
         let index: u16 = self.memory.read_obj(GuestAddress(self.used.0 + 2)).unwrap();
         if index == self.next_used {
             return None;
@@ -211,12 +211,44 @@ impl Queue {
             .read_obj(GuestAddress(self.used.0 + 4 + 8 * slot))
             .unwrap();
         self.next_used = self.next_used.wrapping_add(1);
+        Some((element[0], element[1]))
+    }
 
-        let head = u16::try_from(element[0]).unwrap();
+    /// A chain can be used again.
+    pub fn put_back(&mut self, id: u32) {
+        self.free.push(u16::try_from(id).unwrap());
+    }
+
+    /// The first bytes that the driver has written into a chain.
+    pub fn readable<const N: usize>(&self, head: u16) -> [u8; N] {
+        let mut bytes = [0; N];
+        let at = GuestAddress(self.buffer(head));
+        self.memory.read_slice(&mut bytes, at).unwrap();
+        bytes
+    }
+
+    /// Waits for elements of the used ring.
+    pub fn wait_raw(&mut self, count: usize) -> Vec<(u32, u32)> {
+        let limit = Instant::now() + Duration::from_secs(5);
+        let mut elements = Vec::new();
+        while elements.len() < count {
+            assert!(Instant::now() < limit, "{elements:?} is all");
+            match self.poll_raw() {
+                Some(element) => elements.push(element),
+                None => std::thread::sleep(Duration::from_micros(100)),
+            }
+        }
+        elements
+    }
+
+    /// The next chain that has come back.
+    pub fn poll(&mut self) -> Option<Used> {
+        let (id, written) = self.poll_raw()?;
+        let head = u16::try_from(id).unwrap();
         self.free.push(head);
         Some(Used {
             head,
-            written: element[1],
+            written,
             bytes: self.written(head),
         })
     }

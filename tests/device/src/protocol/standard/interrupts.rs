@@ -61,6 +61,8 @@ pub struct Interrupts {
     edges: Owed,
     /// Lines whose level may have to be reported.
     levels: Owed,
+    /// The buffers that there are may be for a device that was here before.
+    are_inherited: bool,
 }
 
 impl Interrupts {
@@ -74,12 +76,23 @@ impl Interrupts {
         *self = Self::default();
     }
 
+    /// The driver has had another device, and does not know yet that this one is new.
+    pub fn inherit(&mut self) {
+        self.are_inherited = true;
+    }
+
     /// The type of a line's interrupt.
     pub fn armed(&self, line: u16) -> IrqType {
         self.lines
             .get(&line)
             .map(|line| line.irq_type)
             .unwrap_or_default()
+    }
+
+    /// Whether the driver cannot know the type of a line's interrupt.
+    pub fn is_unsure(&self, line: u16) -> bool {
+        let state = self.lines.get(&line);
+        state.is_some_and(|state| state.known == Known::Unsure)
     }
 
     /// Sets the type of a line's interrupt. Returns what the driver knows by the answer, and the
@@ -145,7 +158,7 @@ impl Interrupts {
     /// The driver has got an answer, or a buffer.
     pub fn delivered(&mut self, news: News) {
         match news {
-            News::Nothing => {}
+            News::Nothing | News::Direction { .. } => {}
             News::Interrupt {
                 line,
                 enabled,
@@ -188,7 +201,7 @@ impl Interrupts {
             stats.violation(Violation::BufferTwice);
             return Some(buffer);
         }
-        if state.known == Known::Disabled {
+        if state.known == Known::Disabled && !self.are_inherited {
             stats.violation(Violation::BufferDisabled);
         }
         if !state.is_enabled() {
@@ -382,6 +395,18 @@ mod tests {
         let (second, _) = interrupts.set_type(1, IrqType::None, &mut stats);
         interrupts.delivered(second);
         interrupts.delivered(first);
+        assert!(interrupts.unmask(1, buffer(), &mut stats).is_some());
+        assert_eq!(stats.count(Violation::BufferDisabled), 1);
+    }
+
+    #[test]
+    fn buffers_of_another_device_are_nobodys_fault() {
+        let mut stats = Stats::default();
+        let mut interrupts = Interrupts::default();
+        interrupts.inherit();
+        assert!(interrupts.unmask(1, buffer(), &mut stats).is_some());
+        assert_eq!(stats.count(Violation::BufferDisabled), 0);
+        interrupts.stop(&mut stats);
         assert!(interrupts.unmask(1, buffer(), &mut stats).is_some());
         assert_eq!(stats.count(Violation::BufferDisabled), 1);
     }
