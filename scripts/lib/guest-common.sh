@@ -22,11 +22,11 @@ virtio_id() { # PROTOCOL
 	esac
 }
 
-# Starts device K. Sets $sock and $control, its sockets, and $size, that of its
-# configuration.
-start_device() { # K DEVICE SOCKETS LOG ARGUMENT...
-	local k=$1 device=$2 sockets=$3 log=$4
-	shift 4
+# Starts device K, behind a guard if there is one. Sets $sock and $control, its sockets,
+# and $size, that of its configuration.
+start_device() { # K DEVICE GUARD SOCKETS LOG ARGUMENT...
+	local k=$1 device=$2 guard=$3 sockets=$4 log=$5
+	shift 5
 	sock=/run/gpio/$k.sock
 	control=${sockets:-/run/gpio}/$k.control
 	rm -f "$control"
@@ -36,7 +36,12 @@ start_device() { # K DEVICE SOCKETS LOG ARGUMENT...
 		exit 2
 	fi
 	[[ $size =~ ^[0-9]+$ ]] || die "$device --print-config-size printed '$size', not a number"
-	"$device" --socket "$sock" "$@" --control "$control" >"$log.device$k" 2>&1 </dev/null &
+	if [ -n "$guard" ]; then
+		set -- "$guard" --socket "$sock" --control "$control" -- "$device" "$@"
+	else
+		set -- "$device" --socket "$sock" --control "$control" "$@"
+	fi
+	"$@" >"$log.device$k" 2>&1 </dev/null &
 	started+=($!)
 }
 

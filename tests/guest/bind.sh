@@ -68,6 +68,48 @@ test_bind_and_unbind_under_load() {
 	expect_eq "$(gpioget --numeric -c "$(chip 0)" 0)" 0 "line 0"
 }
 
+# Objects are counted, one by one; the kernel may have been built without that.
+counts_objects() {
+	[ -r /proc/slabinfo ] || {
+		echo "# SKIP this kernel does not count the objects in its caches"
+		exit 4
+	}
+}
+
+bind_and_use() {
+	unbind 0
+	bind 0
+	gpioget -c "$(chip 0)" 0 >/dev/null
+}
+
+test_rounds_of_bind_leave_nothing_behind() {
+	counts_objects
+	keeps_nothing 20 bind_and_use
+}
+
+# Requests that a device spoils, and one that it never answers while it is unbound.
+spoiled_requests() {
+	local fault
+	for fault in short long empty-reply; do
+		ctl 0 "fault $fault always"
+		fails gpioget -c "$(chip 0)" 1 >/dev/null 2>&1
+	done
+	ctl 0 "fault none"
+	ctl 0 "fault never always"
+	gpioget -c "$(chip 0)" 2 >/dev/null 2>&1 &
+	wait_for in_flight 0 1
+	unbind 0
+	fails wait $!
+	ctl 0 "fault none"
+	bind 0
+}
+
+test_rounds_of_faults_leave_nothing_behind() {
+	not_with_c "waits for ever for what a device does not answer"
+	counts_objects
+	keeps_nothing 12 spoiled_requests
+}
+
 test_unbind_with_lines_held() {
 	local answer holder
 	coproc HOLDER { exec "$(dirname -- "$0")/hold-line.py" "$(chip 0)" 2; }

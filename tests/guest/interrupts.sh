@@ -678,6 +678,71 @@ test_gpiomon_prints_why_it_was_refused() {
 	monitor_says "3 rising"
 }
 
+# three_edges K: gpiomon sees them, and the device sends two malformed events among them.
+three_edges() {
+	ctl "$1" reset-stats
+	ctl "$1" "fault bad-event 2"
+	nudge "$1" 3 1
+	monitor_says "3 rising"
+	nudge "$1" 3 0
+	monitor_says "3 falling"
+	nudge "$1" 3 1
+	monitor_says "3 rising"
+	expect_eq "$(stat "$1" bad-events)" 2 "malformed events sent"
+}
+
+events_are_counted() {
+	local k=$1 events bad fired merged
+
+	not_with_c "has no such file"
+	clean_slate
+	monitor "$k" 3 --edges both
+	events=$(state "$k" events)
+	bad=$(state "$k" bad-events)
+	fired=$(state "$k" interrupts)
+	merged=$(state "$k" merged-edges)
+	three_edges "$k"
+	expect_eq "$(state "$k" events)" $((events + 3)) "events"
+	expect_eq "$(state "$k" bad-events)" $((bad + 2)) "malformed events"
+	expect_eq "$(state "$k" interrupts)" $((fired + 3)) "interrupts"
+	expect_eq "$(state "$k" merged-edges)" "$merged" "merged edges"
+	stop_monitor
+}
+
+test_events_are_counted() {
+	events_are_counted 0
+}
+
+test_events_are_counted_when_armed() {
+	events_are_counted 1
+}
+
+events_are_traced() {
+	local k=$1 high low
+
+	not_with_c "has no trace events"
+	clean_slate
+	monitor "$k" 3 --edges both
+	trace_on
+	three_edges "$k"
+	trace_off
+	# The standard's events do not say which level it is.
+	high=$(by_protocol 2 3)
+	low=$(by_protocol 1 0)
+	traced gpio_virtio_event "$k" "line 3 written $(by_protocol 8 1) value 1 accepted" "$high"
+	traced gpio_virtio_event "$k" "line 3 written $(by_protocol 8 1) value 0 accepted" "$low"
+	traced gpio_virtio_event "$k" "line .* refused" 2
+	stop_monitor
+}
+
+test_events_are_traced() {
+	events_are_traced 0
+}
+
+test_events_are_traced_when_armed() {
+	events_are_traced 1
+}
+
 # unbind_in_a_burst K: the chip goes while its lines have consumers and edges come.
 unbind_in_a_burst() {
 	local k=$1 i line

@@ -130,6 +130,39 @@ chip() {
 	done
 }
 
+# state K NAME: what the driver's state file of device K says.
+state() {
+	local name value
+	while IFS=': ' read -r name value; do
+		[ "$name" != "$2" ] || {
+			echo "$value"
+			return
+		}
+	done <"/sys/kernel/debug/gpio_virtio.${DEVICES[$1]}/state"
+	fail "the state file of device $1 has no $2"
+}
+state_is() { [ "$(state "$1" "$2")" = "$3" ]; }
+
+# trace_on: records the driver's trace events from now on. Leaves the test out where the
+# kernel has none.
+TRACING=/sys/kernel/tracing
+trace_on() {
+	[ -d $TRACING ] || {
+		echo "# SKIP this kernel has no trace events"
+		exit 4
+	}
+	mountpoint -q $TRACING || mount -t tracefs tracefs $TRACING
+	echo >$TRACING/trace
+	echo 1 >$TRACING/events/gpio_virtio/enable
+}
+trace_off() { echo 0 >$TRACING/events/gpio_virtio/enable; }
+
+# traced EVENT K WORDS N: so many events of a kind say this about device K.
+traced() {
+	expect_eq "$(grep -cE "$1: $(virtio_name "$2"): $3\$" $TRACING/trace || true)" "$4" \
+		"events '$1: $3' of device $2"
+}
+
 unbind() { echo "${DEVICES[$1]}" >"$DRIVER/unbind"; }
 
 # Binding fails if probe does, and says so.
@@ -190,6 +223,51 @@ log_mark() {
 	echo "$mark" >/dev/kmsg
 }
 log_since() { dmesg | sed "1,/$mark\$/d"; }
+
+# Memory that nobody needs any more is given back: caches of files, what waits for RCU, and
+# what KASAN keeps for a while so that a late use of it is seen.
+settle_memory() {
+	local cache
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	sleep 1
+	echo 3 >/proc/sys/vm/drop_caches
+	for cache in /sys/kernel/slab/*; do
+		# A link is another name of a cache.
+		[ -L "$cache" ] || [ ! -e "$cache/shrink" ] || echo 1 >"$cache/shrink"
+	done
+}
+
+# How many objects of each of the kernel's caches are in use: lines of NAME N. Areas of
+# vmalloc() are left out: those that were freed stay until there are many of them.
+slab_used() {
+	settle_memory
+	awk 'NR > 2 && $1 != "vmap_area" { print $1, $2 }' /proc/slabinfo
+}
+
+# keeps_nothing ROUNDS COMMAND...: a command that is run again and again leaves nothing behind
+# in the kernel's memory. Each processor has some objects at hand, and not always the same
+# number, so what has grown just once is nobody's; a leak grows with the rounds.
+keeps_nothing() {
+	local rounds=$1 i part parts=() grown
+	shift
+	# The first part is there to fill what is kept for good.
+	for part in 1 2 3; do
+		for ((i = 0; i < rounds; i++)); do
+			"$@"
+		done
+		parts[part]=$(slab_used)
+	done
+	grown=$(awk -v rounds="$rounds" '
+		FNR == 1 { part++ }
+		part == 1 { first[$1] = $2 }
+		part == 2 { second[$1] = $2 }
+		part == 3 && second[$1] - first[$1] >= rounds / 2 && $2 - second[$1] >= rounds / 2 {
+			print $1 ": " first[$1] + 0 ", " second[$1], $2
+		}
+	' <(echo "${parts[1]}") <(echo "${parts[2]}") <(echo "${parts[3]}"))
+	[ -z "$grown" ] || fail "objects in the kernel's caches, each $rounds rounds of $*:"$'\n'"$grown"
+}
 
 # How long a command takes, in milliseconds, in $elapsed_ms; its status in $status.
 # shellcheck disable=SC2034 # they are the caller's

@@ -4,10 +4,12 @@
 #: A device that answers late, never, or with nonsense: what callers get.
 
 # How it is to be booted: scripts/test reads this. The second device has room for
-# four commands; with ID 30 one of them is a check of a level.
+# four commands; with ID 30 one of them is a check of a level. A device that does not
+# answer is not reset here: that is what recovery.sh is about.
 #guest: --device rfc,lines=9
 #guest: --device rfc,lines=8,vq-size=8
 #guest: --param timeout_ms=2000
+#guest: --param reset_after=0
 
 . "$(dirname -- "$0")/lib.sh"
 
@@ -26,7 +28,7 @@ limit() {
 	[ "$(cat /run/limit)" != "$1" ] || return 0
 	rmmod gpio_virtio
 	# Not modprobe: it would add what the kernel's command line says.
-	insmod "$(modinfo -n gpio_virtio)" "timeout_ms=$1"
+	insmod "$(modinfo -n gpio_virtio)" "timeout_ms=$1" reset_after=0
 	echo "$1" >/run/limit
 }
 
@@ -275,6 +277,74 @@ test_probe_of_a_dead_device_ends() {
 	ctl 0 "fault none"
 	bind 0
 	expect_eq "$(get 3)" 0 "line 3"
+}
+
+# What the device counts too is the same there.
+test_broken_and_late_replies_are_counted() {
+	not_with_c "has no such file"
+	local slots out
+	limit $SHORT
+	unbind 0
+	ctl 0 reset-stats
+	bind 0
+	expect_eq "$(state 0 state)" running "state"
+	expect_eq "$(state 0 requests)" "$(stat 0 requests)" "requests of a probe"
+	slots=$(state 0 slots)
+	expect_eq "$(state 0 free-slots)" "$slots" "free slots"
+
+	ctl 0 "fault short $ENOUGH"
+	fails get 1
+	expect_eq "$(state 0 bad-replies)" "$ENOUGH" "bad replies"
+	expect_eq "$(state 0 refused-requests)" 0 "refused requests"
+	ctl 0 "fault errno 16 $ENOUGH"
+	fails get 1
+	expect_eq "$(state 0 bad-replies)" "$ENOUGH" "bad replies, and no more"
+	expect_eq "$(state 0 refused-requests)" "$ENOUGH" "refused requests"
+	expect_eq "$(state 0 time-outs)" 0 "time-outs"
+
+	ctl 0 "fault never $FEW"
+	fails get 2
+	out=$(stat 0 in-flight)
+	[ "$out" -ge "$FEW" ] || fail "$out commands are in flight only"
+	expect_eq "$(state 0 time-outs)" "$out" "time-outs"
+	expect_eq "$(state 0 free-slots)" $((slots - out)) "slots that are not the device's"
+	expect_eq "$(state 0 late-replies)" 0 "late replies before they come"
+	ctl 0 "fault release"
+	wait_for state_is 0 late-replies "$out"
+	expect_eq "$(state 0 free-slots)" "$slots" "free slots in the end"
+	expect_eq "$(state 0 requests)" "$(stat 0 requests)" "requests in all"
+}
+
+test_late_replies_are_traced_too() {
+	not_with_c "has no trace events"
+	local kind written
+	limit $SHORT
+	kind=$(by_protocol 0x5 0x4)
+	written=$(by_protocol 8 2)
+	trace_on
+	ctl 0 set 1 1
+	expect_eq "$(get 1)" 1 "line 1"
+	traced gpio_virtio_request 0 "line 1 kind $kind value 0" 1
+	traced gpio_virtio_reply 0 "line 1 kind $kind written $written outcome 1" 1
+	ctl 0 set 1 0
+
+	# What the caller gets, and why: EPROTO; EBUSY, or EIO.
+	ctl 0 "fault empty-reply $ENOUGH"
+	fails get 1
+	traced gpio_virtio_reply 0 "line 1 kind .* written 0 outcome -71" "$ENOUGH"
+	ctl 0 "fault errno 16 $ENOUGH"
+	fails get 1
+	traced gpio_virtio_reply 0 "line 1 kind .* outcome -$(by_protocol 16 5)" "$ENOUGH"
+
+	ctl 0 "fault never $FEW"
+	fails get 2
+	traced gpio_virtio_reply 0 "line 2 .*" 0
+	ctl 0 "fault release"
+	expect_eq "$(get 2)" 0 "line 2 after the late answer"
+	trace_off
+	# Each has a reply, and nothing else was in between.
+	expect_eq "$(grep -c gpio_virtio_reply: $TRACING/trace)" \
+		"$(grep -c gpio_virtio_request: $TRACING/trace)" "replies"
 }
 
 run_tests
