@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Fuzzes events.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| gpio_virtio_fuzz::events(data));
