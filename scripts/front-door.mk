@@ -3,7 +3,7 @@
 # What `make` does for a person. Included by the Makefile, outside of kbuild.
 
 .DEFAULT_GOAL := help
-.PHONY: help lab module device demo demo-shell test test-all test-uml bench bench-quick check-style clean
+.PHONY: help lab module device demo demo-shell test test-all test-uml test-hostile bench bench-quick check-style clean
 
 # These may be given on the command line, and the scripts read them.
 export LAB KDIR KDIR_DEBUG QEMU JOBS V
@@ -19,6 +19,7 @@ help:
 	@echo '  make test         all tests but the long ones'
 	@echo '  make test-all     all tests'
 	@echo '  make test-uml     those that need no virtual machine, in a few minutes; part of make test'
+	@echo '  make test-hostile devices that do everything wrong, on the debug kernel; part of make test-all'
 	@echo "  make bench        measure the driver beside the kernel's own, in a quarter of an hour"
 	@echo '  make bench-quick  the same in less than five minutes'
 	@echo '  make check-style  formatting and lints; part of make test'
@@ -56,6 +57,9 @@ test-all:
 
 test-uml:
 	@scripts/test --uml
+
+test-hostile:
+	@scripts/test --hostile
 
 bench:
 	@scripts/bench

@@ -136,6 +136,7 @@ test_wrong_calls_are_told_so() {
 	for args in "--device nonsense -- true" "--device rfc,lines=0 -- true" "--device rfc,lines=99999 -- true" \
 		"--device rfc,bogus=1 -- true" "--kernel fast -- true" "--driver ada -- true" "--timeout soon -- true" "--frobnicate -- true" \
 		"--kernel uml --device rfc,vq-size=8 -- true" "--kernel uml --device rfc,lines=8,config_size=64 -- true" \
+		"--device rfc,restart=1 -- true" "--kernel uml --device rfc,restart -- true" "--kernel uml --device rfc,hotplug -- true" \
 		"--device standard,irq-type -- true" "--device standard,via=serial -- true" "--device rfc,via=gpio -- true" \
 		"--device standard,vq-size=8 -- true" "--kernel uml --device standard,via=generic -- true" \
 		"--dts $CHECKOUT/tests/guest/keys.dts -- true" "--kernel uml --dts /nowhere -- true"; do
