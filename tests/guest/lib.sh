@@ -245,28 +245,39 @@ slab_used() {
 	awk 'NR > 2 && $1 != "vmap_area" { print $1, $2 }' /proc/slabinfo
 }
 
-# keeps_nothing ROUNDS COMMAND...: a command that is run again and again leaves nothing behind
-# in the kernel's memory. Each processor has some objects at hand, and not always the same
-# number, so what has grown just once is nobody's; a leak grows with the rounds.
-keeps_nothing() {
-	local rounds=$1 i part parts=() grown
+# grown_by N FILE...: the caches of which each file, from slab_used, counts at least N objects
+# more than the one before.
+grown_by() {
+	local least=$1
 	shift
-	# The first part is there to fill what is kept for good.
-	for part in 1 2 3; do
+	awk -v least="$least" '
+		FNR == 1 { part++ }
+		part > 1 && $2 - last[$1] < least { steady[$1] = 1 }
+		{ last[$1] = $2; counts[$1] = counts[$1] " " $2 }
+		END { for (name in counts) if (!(name in steady)) print name ":" counts[name] }
+	' "$@"
+}
+
+# keeps_nothing ROUNDS COMMAND...: a command that is run again and again leaves nothing behind
+# in the kernel's memory. Each processor has some objects at hand, and others of the kernel
+# make some of their own, so what has grown a few times is nobody's yet; a leak grows each
+# time, and is looked at until that is beyond doubt.
+keeps_nothing() {
+	local rounds=$1 i part counts grown
+	shift
+	counts=$(mktemp -d)
+	for part in 1 2 3 4 5 6 7 8; do
 		for ((i = 0; i < rounds; i++)); do
 			"$@"
 		done
-		parts[part]=$(slab_used)
+		slab_used >"$counts/$part"
+		[ $part -ge 3 ] || continue
+		grown=$(grown_by $((rounds / 2)) "$counts"/*)
+		[ -n "$grown" ] || break
+		echo "grown in each of $part times $rounds rounds: ${grown//$'\n'/, }"
 	done
-	grown=$(awk -v rounds="$rounds" '
-		FNR == 1 { part++ }
-		part == 1 { first[$1] = $2 }
-		part == 2 { second[$1] = $2 }
-		part == 3 && second[$1] - first[$1] >= rounds / 2 && $2 - second[$1] >= rounds / 2 {
-			print $1 ": " first[$1] + 0 ", " second[$1], $2
-		}
-	' <(echo "${parts[1]}") <(echo "${parts[2]}") <(echo "${parts[3]}"))
-	[ -z "$grown" ] || fail "objects in the kernel's caches, each $rounds rounds of $*:"$'\n'"$grown"
+	rm -r "$counts"
+	[ -z "$grown" ] || fail "objects stay in the kernel's caches after $*"
 }
 
 # How long a command takes, in milliseconds, in $elapsed_ms; its status in $status.
