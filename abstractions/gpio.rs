@@ -24,6 +24,7 @@ use core::{
 use kernel::{
     bindings,
     bitmap::Bitmap,
+    container_of,
     device,
     error::{
         from_result,
@@ -251,8 +252,8 @@ pub(crate) struct Info {
 ///
 /// # Invariants
 ///
-/// `chip` is registered with gpiolib, its data points to `shared`, and what it points to besides is in
-/// `info`. If it has interrupts, then they are those of `domain`, which is open.
+/// `chip` is registered with gpiolib, and what it points to is in `info`. If it has interrupts, then they
+/// are those of `domain`, which is open.
 #[pin_data(PinnedDrop)]
 pub(crate) struct Registration<'bound, T: Chip> {
     #[pin]
@@ -268,10 +269,12 @@ pub(crate) struct Registration<'bound, T: Chip> {
 
 /// What callbacks need.
 #[pin_data]
-struct Shared<T> {
-    ops: T,
+pub(super) struct Shared<T> {
+    /// The implementation.
+    pub(super) ops: T,
+    /// Where those are who use it for an interrupt.
     #[pin]
-    gate: irq::Gate,
+    pub(super) gate: irq::Gate,
 }
 
 // SAFETY: gpiolib may be called on any thread to remove a chip, and `T` is `Send`.
@@ -366,14 +369,17 @@ impl<'bound, T: Chip> Registration<'bound, T> {
                     }
                 }
 
-                // INVARIANT: If this succeeds the chip is registered, and its data is `shared`.
+                // INVARIANT: If this succeeds the chip is registered.
                 //
-                // SAFETY: `chip` is set up, and stays where it is until it is removed.
+                // SAFETY: `chip` is set up, and stays where it is until it is removed. Callbacks find
+                // what they need by where it is, so it has no data.
                 to_result(unsafe {
-                    own_bindings::gpio_virtio_gpiochip_add_data(
-                        chip,
-                        ptr::from_ref(shared).cast_mut().cast(),
-                    )
+                    own_bindings::gpio_virtio_gpiochip_add_data(chip, ptr::null_mut())
+                })
+                .inspect_err(|_| {
+                    // It may have failed when there were interrupts already.
+                    shared.ops.shut_down();
+                    shared.wait_for_interrupts();
                 })?;
 
                 if let Some(domain) = domain {
@@ -406,15 +412,30 @@ impl<'bound, T: Chip> Registration<'bound, T> {
         // gpiochip_remove() waits for operations that run: they must not wait for ever.
         shared.ops.shut_down();
 
+        // Those in the gate need it longer than gpiochip_remove() does.
+        //
+        // SAFETY: By the requirement of this function, a registered chip has a `struct gpio_device`.
+        let gpio_device = unsafe { bindings::gpio_device_get((*chip).gpiodev) };
+
         // SAFETY: By the requirement of this function.
         unsafe { bindings::gpiochip_remove(chip) };
 
-        // Operations of interrupts that sleep are not waited for by that. The interrupts are gone, so
-        // after a grace period there are none but those in the gate.
+        // Operations of interrupts that sleep are not waited for by that.
+        shared.wait_for_interrupts();
+
+        // SAFETY: The reference was taken above.
+        unsafe { bindings::gpio_device_put(gpio_device) };
+    }
+}
+
+impl<T> Shared<T> {
+    /// Waits until no operation of an interrupt runs any more. The interrupts must have been disposed of.
+    fn wait_for_interrupts(&self) {
+        // After a grace period there are none but those in the gate.
         //
         // SAFETY: May be called where one may sleep, as here.
         unsafe { bindings::synchronize_rcu() };
-        shared.gate.wait_until_empty();
+        self.gate.wait_until_empty();
     }
 }
 
@@ -437,9 +458,15 @@ impl<T: Chip> PinnedDrop for Registration<'_, T> {
 ///
 /// `chip` must be one that a `Registration<T>` has registered, or is registering. The reference must
 /// not be used after the registration is freed.
-unsafe fn shared<'a, T: Chip>(chip: *mut bindings::gpio_chip) -> &'a Shared<T> {
-    // SAFETY: By the requirement of this function, and the invariant of `Registration`.
-    unsafe { &*bindings::gpiochip_get_data(chip).cast() }
+pub(super) unsafe fn shared<'a, T: Chip>(chip: *mut bindings::gpio_chip) -> &'a Shared<T> {
+    let chip: *mut Opaque<bindings::gpio_chip> = chip.cast();
+
+    // Not by gpiolib's pointer to a chip's data: that is gone as soon as the chip is, while there may
+    // still be somebody in the gate.
+    //
+    // SAFETY: By the requirement of this function `chip` is a part of a registration, whose `shared` is
+    // there before the chip is.
+    unsafe { &(*container_of!(chip, Registration<'a, T>, chip)).shared }
 }
 
 /// Finds the implementation behind a chip.
@@ -450,16 +477,6 @@ unsafe fn shared<'a, T: Chip>(chip: *mut bindings::gpio_chip) -> &'a Shared<T> {
 pub(super) unsafe fn ops<'a, T: Chip>(chip: *mut bindings::gpio_chip) -> &'a T {
     // SAFETY: By the requirement of this function.
     unsafe { &shared(chip).ops }
-}
-
-/// Finds the gate of a chip.
-///
-/// # Safety
-///
-/// As for [`shared`].
-pub(super) unsafe fn gate<'a, T: Chip>(chip: *mut bindings::gpio_chip) -> &'a irq::Gate {
-    // SAFETY: By the requirement of this function.
-    unsafe { &shared::<T>(chip).gate }
 }
 
 /// The C callbacks of a [`Chip`].

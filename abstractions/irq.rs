@@ -38,6 +38,10 @@ use kernel::{
             Atomic,
             Full, //
         },
+        barrier::{
+            smp_mb,
+            Read, //
+        },
         rcu, //
     },
 };
@@ -275,26 +279,27 @@ impl<T: InterruptChip> Callbacks<T> {
         operation: impl FnOnce(*mut bindings::gpio_chip, &T, u32) -> R,
     ) -> Option<R> {
         let rcu = rcu::read_lock();
-        // gpiolib clears this when it disposes of the interrupt.
+        // Who disposes of the interrupt clears the number after the chip: it counts if the chip is there
+        // after it was read. CAST: The number of a line has 16 bits.
         //
         // SAFETY: By the requirement of this function `data` is valid.
+        let offset = unsafe { (&raw const (*data).hwirq).read_volatile() } as u32;
+        smp_mb(Read);
+        // SAFETY: As above.
         let chip = unsafe { (&raw const (*data).chip_data).read_volatile() };
         let chip: *mut bindings::gpio_chip = chip.cast();
         if chip.is_null() {
             return None;
         }
         // SAFETY: The chip was not disposed of before the read-side critical section began. A
-        // registration is freed only a grace period after that.
-        let gate = unsafe { gpio::gate::<T>(chip) };
-        gate.enter();
+        // registration is freed only a grace period after that, when nobody is in the gate.
+        let shared = unsafe { gpio::shared::<T>(chip) };
+        shared.gate.enter();
         drop(rcu);
 
-        // SAFETY: Who removes the chip waits until nobody is in the gate before it frees anything.
-        // CAST: The number of a line has 16 bits.
-        let (ops, offset) = unsafe { (gpio::ops::<T>(chip), (*data).hwirq as u32) };
-        let result = operation(chip, ops, offset);
+        let result = operation(chip, &shared.ops, offset);
 
-        gate.leave();
+        shared.gate.leave();
         Some(result)
     }
 
@@ -318,15 +323,15 @@ impl<T: InterruptChip> Callbacks<T> {
     /// As for [`Self::in_gate`].
     unsafe extern "C" fn request_resources(data: *mut bindings::irq_data) -> c_int {
         let request = |chip, ops: &T, offset| {
+            // From here on the implementation does not say that the line is an output; gpiolib, which
+            // writes that down beside what the next call writes, would warn of it.
+            ops.request_irq(offset)?;
+
             // An output cannot be an interrupt, nor become one as long as this is in force.
             //
-            // SAFETY: The chip is registered.
-            to_result(unsafe { bindings::gpiochip_reqres_irq(chip, offset) })?;
-
-            ops.request_irq(offset).inspect_err(|_| {
-                // SAFETY: This undoes what succeeded above.
-                unsafe { bindings::gpiochip_relres_irq(chip, offset) };
-            })
+            // SAFETY: The chip is registered, or is being removed by who waits for the one in the gate.
+            to_result(unsafe { bindings::gpiochip_reqres_irq(chip, offset) })
+                .inspect_err(|_| ops.release_irq(offset))
         };
 
         from_result(|| {
