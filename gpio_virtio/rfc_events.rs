@@ -43,6 +43,10 @@ use kernel::{
 
 type EventBuffer = Buffer<[u8; 0], RawMessage, ()>;
 
+/// So many buffers are enough, however large a queue the device has: all of them can come back at once, and
+/// interrupts are off meanwhile.
+const MAX_BUFFERS: usize = 1024;
+
 /// How many buffers are submitted at a time, with interrupts off.
 const CHUNK: usize = 64;
 
@@ -188,9 +192,9 @@ pub(crate) fn new(
 }
 
 impl Events for Queue<RfcEvents> {
-    /// Gives the device as many buffers as the queue holds.
+    /// Gives the device as many buffers as the queue holds, up to a limit.
     fn started(&self) -> Result {
-        let count = self.lock().capacity();
+        let count = self.lock().capacity().min(MAX_BUFFERS);
         let due = KVec::with_capacity(count, GFP_KERNEL)?;
         let mut buffers = KVec::with_capacity(count, GFP_KERNEL)?;
 

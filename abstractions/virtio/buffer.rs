@@ -206,6 +206,13 @@ impl<R: AsBytes, W: FromBytes, C> Buffer<R, W, C> {
         }
     }
 
+    /// How many entries of a ring it takes.
+    pub(super) fn entries(&self) -> usize {
+        let (_, shown) = self.shown();
+
+        usize::from(Self::READABLE_SIZE > 0) + usize::from(shown > 0)
+    }
+
     /// Address that stands for the buffer while a queue owns it.
     pub(super) fn token(&self) -> *mut c_void {
         self.parts.as_ptr().cast()

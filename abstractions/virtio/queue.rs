@@ -92,8 +92,10 @@ impl Ring {
 /// What a queue's lock protects.
 struct Inner<H: Handler> {
     ring: Ring,
+    /// How many buffers are in the ring.
+    lent: usize,
     /// Buffers that never came back, when the ring is gone. There is room for a whole ring of them.
-    unreturned: KVec<BufferOf<H>>,
+    unreturned: KVVec<BufferOf<H>>,
     handler: H,
 }
 
@@ -118,7 +120,7 @@ impl<H: Handler> Inner<H> {
 /// # Invariants
 ///
 /// If `inner.ring` has a pointer, it is that of a valid `struct virtqueue`. Every buffer in it was
-/// put there by [`LockedQueue::submit`] and is of type [`BufferOf<H>`].
+/// put there by [`LockedQueue::submit`] and is of type [`BufferOf<H>`]; there are `inner.lent` of them.
 #[pin_data]
 pub(crate) struct Queue<H: Handler> {
     #[pin]
@@ -145,7 +147,8 @@ impl<H: Handler> Queue<H> {
     ) -> impl PinInit<Self> {
         let inner = Inner {
             ring: Ring::Detached,
-            unreturned: KVec::new(),
+            lent: 0,
+            unreturned: KVVec::new(),
             handler,
         };
         pin_init!(Self {
@@ -238,8 +241,9 @@ impl<H: Handler> LockedQueue<'_, H> {
 
         match added {
             Ok(()) => {
-                // INVARIANT: The token in the queue is that of a `BufferOf<H>`.
+                // INVARIANT: The token in the queue is that of a `BufferOf<H>`, and is counted.
                 buffer.into_token();
+                self.guard.lent += 1;
                 Ok(())
             }
             Err(error) => {
@@ -267,12 +271,27 @@ impl<H: Handler> LockedQueue<'_, H> {
         let mut written = 0;
 
         // SAFETY: By the type invariant of `Queue`, `vq` is valid; its lock is held.
-        let token = unsafe { bindings::virtqueue_get_buf(vq.as_ptr(), &mut written) };
+        let (before, token, after) = unsafe {
+            (
+                (*vq.as_ptr()).num_free,
+                bindings::virtqueue_get_buf(vq.as_ptr(), &mut written),
+                (*vq.as_ptr()).num_free,
+            )
+        };
         let token = NonNull::new(token)?;
 
         // SAFETY: The core returns the token of each buffer once, and none that was not added. By
         // the type invariant of `Queue` it is that of a `BufferOf<H>`.
-        Some((unsafe { Buffer::from_token(token) }, written))
+        let buffer: BufferOf<H> = unsafe { Buffer::from_token(token) };
+        self.guard.lent = self.guard.lent.saturating_sub(1);
+
+        // How many entries that frees the core reads from memory that the device can write to. If it
+        // were wrong the next buffer could take the place of one that is still lent.
+        if after.wrapping_sub(before) as usize != buffer.entries() {
+            // SAFETY: By the type invariant of `Queue`, `vq` is valid.
+            unsafe { bindings::__virtqueue_break(vq.as_ptr()) };
+        }
+        Some((buffer, written))
     }
 
     /// Asks the device for no calls for now: buffers are being taken anyway. It may call all the same.
@@ -402,15 +421,20 @@ unsafe impl<H: Handler> AnyQueue for Queue<H> {
         // SAFETY: By the safety requirement `vq` is valid.
         let entries = unsafe { bindings::virtqueue_get_vring_size(vq.as_ptr()) };
         // CAST: The size of a ring has 16 bits.
-        let unreturned = KVec::with_capacity(entries as usize / Self::ENTRIES, GFP_KERNEL)?;
+        let unreturned = KVVec::with_capacity(entries as usize / Self::ENTRIES, GFP_KERNEL)?;
         let mut inner = self.inner.lock();
 
         if !matches!(inner.ring, Ring::Detached) {
             return Err(EBUSY);
         }
-        inner.unreturned = unreturned;
+        let old = core::mem::replace(&mut inner.unreturned, unreturned);
+        inner.lent = 0;
         // INVARIANT: By the safety requirement `vq` is valid and empty.
         inner.ring = Ring::Attached(vq);
+        drop(inner);
+
+        // Not under the lock: memory like this is given back where one may sleep.
+        drop(old);
         Ok(())
     }
 
@@ -435,7 +459,8 @@ unsafe impl<H: Handler> AnyQueue for Queue<H> {
             return;
         }
 
-        loop {
+        // Not until there is none left: the core would stop the machine if a device had damaged its ring.
+        for _ in 0..core::mem::take(&mut inner.lent) {
             // SAFETY: By the type invariant `vq` is valid, and the lock is held.
             let token = unsafe { bindings::virtqueue_detach_unused_buf(vq.as_ptr()) };
             let Some(token) = NonNull::new(token) else {
