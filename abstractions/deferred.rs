@@ -77,6 +77,13 @@ impl<J: Job> Deferred<J> {
         unsafe { own_bindings::gpio_virtio_queue_work(self.work.get(), delay) };
     }
 
+    /// Has the job done when so many jiffies are over, and no sooner, whether it is queued already or not.
+    /// May be called in any context.
+    pub(crate) fn postpone(&self, delay: Jiffies) {
+        // SAFETY: As in `queue_after()`.
+        unsafe { own_bindings::gpio_virtio_postpone_work(self.work.get(), delay) };
+    }
+
     /// Waits for the job if it runs, and has it done no more. May sleep.
     pub(crate) fn cancel(&self) {
         // The job may queue itself while it runs: after this that has no effect.

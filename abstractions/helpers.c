@@ -94,6 +94,11 @@ void gpio_virtio_queue_work(struct delayed_work *work, unsigned long delay)
 	queue_delayed_work(system_freezable_wq, work, delay);
 }
 
+void gpio_virtio_postpone_work(struct delayed_work *work, unsigned long delay)
+{
+	mod_delayed_work(system_freezable_wq, work, delay);
+}
+
 /* The macro behind this has a lock class of its own for each place it is used in. */
 int gpio_virtio_gpiochip_add_data(struct gpio_chip *gc, void *data)
 {

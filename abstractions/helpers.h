@@ -28,6 +28,7 @@ void gpio_virtio_assert_raw_spin_locked(raw_spinlock_t *lock);
 
 void gpio_virtio_init_work(struct delayed_work *work, work_func_t func);
 void gpio_virtio_queue_work(struct delayed_work *work, unsigned long delay);
+void gpio_virtio_postpone_work(struct delayed_work *work, unsigned long delay);
 
 int gpio_virtio_gpiochip_add_data(struct gpio_chip *gc, void *data);
 

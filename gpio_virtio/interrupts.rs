@@ -320,6 +320,19 @@ impl Interrupts {
         self.lines.lock().compared(line, epoch, level)
     }
 
+    /// Nothing came of asking the device; see [`LineIrqs::put_back_unsure`].
+    pub(crate) fn put_back_unsure(&self, line: u16, epoch: u32) {
+        self.lines.lock().put_back_unsure(line, epoch);
+    }
+
+    /// The device works again. Lists the lines about which it does not know everything.
+    pub(crate) fn want_syncs(&self) {
+        // One at a time, as above.
+        for line in 0..self.count {
+            self.lines.lock().want_sync_if_needed(line);
+        }
+    }
+
     /// The device cannot be told about a line now.
     pub(crate) fn want_sync(&self, line: u16) {
         self.lines.lock().want_sync(line);

@@ -48,6 +48,8 @@ use crate::{
     },
 };
 use kernel::{
+    bitmap::BitmapVec,
+    new_condvar,
     new_mutex,
     prelude::*,
     sync::{
@@ -56,6 +58,7 @@ use kernel::{
             Relaxed, //
         },
         Arc,
+        CondVar,
         Mutex, //
     },
     time::msecs_to_jiffies, //
@@ -69,9 +72,8 @@ pub(crate) struct Teller {
     events: Arc<dyn Events>,
     /// Fires what could not be fired when it came.
     make_up: Pin<KBox<IrqWork<MakeUp>>>,
-    /// Held by the one who does it.
     #[pin]
-    telling: Mutex<()>,
+    turns: Turns,
     /// How often in a row the device did not answer when it was told something.
     tries: Atomic<u32>,
 }
@@ -98,12 +100,13 @@ impl Teller {
             events: events.clone(),
         };
         let make_up = KBox::pin_init(IrqWork::new(make_up), GFP_KERNEL)?;
+        let turns = Turns::new(interrupts.count())?;
         let teller = pin_init!(Self {
             requests,
             interrupts,
             events,
             make_up,
-            telling <- new_mutex!((), "gpio_virtio::telling"),
+            turns <- turns,
             tries: Atomic::new(0),
         });
 
@@ -183,7 +186,7 @@ impl Teller {
 
     /// Gets a line ready to interrupt.
     fn prepare(&self, line: u16) -> Result {
-        let _telling = self.telling.lock();
+        let _turn = self.turns.take(line);
 
         // From now on nobody else gives the line back.
         self.interrupts.set_claimed(line, true);
@@ -196,7 +199,7 @@ impl Teller {
 
     /// A line's interrupt has no consumer any more.
     fn release(&self, line: u16) {
-        let _telling = self.telling.lock();
+        let _turn = self.turns.take(line);
 
         self.interrupts.set_claimed(line, false);
         self.give_back(line);
@@ -205,14 +208,14 @@ impl Teller {
     /// A line gets a consumer.
     pub(crate) fn line_requested(&self, line: u16) {
         // Not while it is being given back.
-        let _telling = self.telling.lock();
+        let _turn = self.turns.take(line);
 
         self.interrupts.set_requested(line, true);
     }
 
     /// A line has no consumer any more.
     pub(crate) fn line_freed(&self, line: u16) {
-        let _telling = self.telling.lock();
+        let _turn = self.turns.take(line);
 
         self.interrupts.set_requested(line, false);
         self.give_back(line);
@@ -221,9 +224,10 @@ impl Teller {
     /// Gives a line back to the device, unless somebody still uses it: who has its interrupt need not
     /// have requested the line.
     fn give_back(&self, line: u16) {
-        if !self.interrupts.is_in_use(line) {
-            // Nobody is left to be told of an error; a time-out has a message.
-            let _ = self.requests.run(Command::Free, line);
+        // Nobody is left to be told of an error; a time-out has a message.
+        if !self.interrupts.is_in_use(line) && self.requests.run(Command::Free, line).is_err() {
+            // The device is not to be told again, for the next one, what this one wanted.
+            self.requests.forget_line(line);
         }
     }
 
@@ -298,7 +302,7 @@ impl Teller {
         if self.interrupts.change(line).is_none() {
             return false;
         }
-        let _telling = self.telling.lock();
+        let _turn = self.turns.take(line);
 
         let (error, is_lost) = match self.tell_all(line) {
             Ok(()) => {
@@ -313,8 +317,13 @@ impl Teller {
         self.requests.messages().warn(fmt!(
             "line {line}: cannot tell the device what to report: {error:?}"
         ));
+        is_lost && self.is_to_be_tried_again()
+    }
+
+    /// Whether what the device did not answer is asked once more, later.
+    fn is_to_be_tried_again(&self) -> bool {
         // When a device works again that does not work now it is told everything.
-        is_lost && self.requests.recovery().is_running() && self.may_try_again()
+        self.requests.recovery().is_running() && self.may_try_again()
     }
 
     /// Whether what the device did not answer is asked once more: not for ever.
@@ -357,24 +366,35 @@ impl Teller {
         self.interrupts.was_reset();
     }
 
-    /// Makes up for what has changed while the device was reset, now that it reports again.
-    fn compare(&self, line: u16) {
+    /// The device works again. What it could not be told, or asked, until now is to be tried once more.
+    pub(crate) fn resume(&self) {
+        self.tries.store(0, Relaxed);
+        self.interrupts.want_syncs();
+    }
+
+    /// Makes up for what has changed while the device was reset, now that it reports again. Returns
+    /// whether it is to be tried again, later.
+    fn compare(&self, line: u16) -> bool {
         let something = match self.interrupts.next_unsure(line) {
             Unsure::Nothing => false,
             Unsure::Look => true,
-            Unsure::Level(epoch) => {
-                let Ok(level) = self.level(line) else {
-                    return;
-                };
-                // A change that was reported must not be inferred too.
-                self.settle();
-                self.interrupts.compared(line, epoch, level)
-            }
+            Unsure::Level(epoch) => match self.level(line) {
+                Ok(level) => {
+                    // A change that was reported must not be inferred too.
+                    self.settle();
+                    self.interrupts.compared(line, epoch, level)
+                }
+                Err(_) => {
+                    self.interrupts.put_back_unsure(line, epoch);
+                    return self.is_to_be_tried_again();
+                }
+            },
         };
 
         if something {
             self.make_up.queue();
         }
+        false
     }
 
     /// The level of a line, if the device says it. The error is that of a device that does not answer.
@@ -390,16 +410,63 @@ impl Teller {
 impl Job for Teller {
     fn run(&self, work: &Deferred<Self>) {
         while let Some(line) = self.interrupts.next_sync() {
-            if self.sync(line) {
+            let again =
+                self.sync(line) || self.interrupts.change(line).is_none() && self.compare(line);
+            if again {
                 // One at a time, or the system could not go to sleep.
                 self.interrupts.want_sync(line);
                 work.queue_after(msecs_to_jiffies(AGAIN_MS));
                 return;
             }
-            if self.interrupts.change(line).is_none() {
-                self.compare(line);
-            }
         }
+    }
+}
+
+/// Whose turn it is to tell the device something about a line: one's at a time. Other lines are not kept
+/// waiting by one of which the device says nothing.
+#[pin_data]
+struct Turns {
+    /// The lines that it is somebody's turn with.
+    #[pin]
+    taken: Mutex<BitmapVec>,
+    /// Notified when it is nobody's any more.
+    #[pin]
+    over: CondVar,
+}
+
+impl Turns {
+    fn new(lines: u16) -> Result<impl PinInit<Self>> {
+        let taken = BitmapVec::new(usize::from(lines), GFP_KERNEL)?;
+
+        Ok(pin_init!(Self {
+            taken <- new_mutex!(taken, "gpio_virtio::Turns"),
+            over <- new_condvar!("gpio_virtio::Turns"),
+        }))
+    }
+
+    /// Waits until it is nobody's turn, and takes it.
+    fn take(&self, line: u16) -> Turn<'_> {
+        let index = usize::from(line);
+        let mut taken = self.taken.lock();
+
+        while taken.next_bit(index) == Some(index) {
+            self.over.wait(&mut taken);
+        }
+        taken.set_bit(index);
+        Turn { turns: self, index }
+    }
+}
+
+/// It is somebody's turn until this is dropped.
+struct Turn<'a> {
+    turns: &'a Turns,
+    index: usize,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.turns.taken.lock().clear_bit(self.index);
+        self.turns.over.notify_all();
     }
 }
 

@@ -60,9 +60,13 @@ impl LineState {
             (Command::DirectionOutput(level), Part::First) | (Command::SetValue(level), _) => {
                 self.level = Some(level);
             }
-            (Command::DirectionOutput(level), Part::Whole | Part::Second) => {
+            (Command::DirectionOutput(level), Part::Whole) => {
                 self.direction = Some(Direction::Output);
                 self.level = Some(level);
+            }
+            // The level was the first part, if the device has done that.
+            (Command::DirectionOutput(_), Part::Second) => {
+                self.direction = Some(Direction::Output);
             }
             // A line that was an output before anybody here said so, and is used as one.
             (Command::GetDirection, _) => {
@@ -103,5 +107,45 @@ impl LineState {
             (Some(Direction::Output), None) | (None, None) => None,
         };
         [first, second]
+    }
+}
+
+/// What came of telling a device again what it knew of its lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// How many lines are as they were.
+    pub lines: usize,
+    /// How many the device has refused to have as they were.
+    pub refused: usize,
+    /// The first one of those.
+    pub first_refused: Option<u16>,
+    last_done: Option<u16>,
+    last_refused: Option<u16>,
+}
+
+impl Restored {
+    /// The device has replied to the message that restores a line, or to one of the two that do: the
+    /// first one, and then the other. Whether the line is an output now, and not of the level that it had,
+    /// is what this returns.
+    pub fn note(&mut self, line: u16, is_done: bool) -> bool {
+        let was_refused = self.last_refused == Some(line);
+        let was_done = self.last_done == Some(line);
+
+        if is_done {
+            if !was_refused && !was_done {
+                self.last_done = Some(line);
+                self.lines += 1;
+            }
+            return was_refused;
+        }
+        if was_done {
+            self.lines = self.lines.saturating_sub(1);
+        }
+        if !was_refused {
+            self.last_refused = Some(line);
+            self.refused += 1;
+            self.first_refused.get_or_insert(line);
+        }
+        false
     }
 }

@@ -24,8 +24,8 @@ use crate::{
         },
     },
     chip::Lines,
-    messages::Messages,
-    requests::Restored, //
+    line_states::Restored,
+    messages::Messages, //
 };
 use kernel::{
     device::Core,
@@ -157,15 +157,11 @@ impl Recovery {
         if !self.job.device.can_reset() {
             return;
         }
-        let is_doing = self.is_doing();
-        if is_doing && reason == Reason::Changed {
-            // That it was is what has changed.
-            return;
-        }
         // The first reason is the one to be told.
         let _ = self.job.wanted.cmpxchg(NONE, reason as i32, Relaxed);
-        // While it is being reset it is looked at again afterwards, and not at once.
-        if !is_doing {
+        // While it is being reset it is looked at again afterwards, and not at once. That counts for a
+        // change too: it may be the death of one that has just been told everything.
+        if !self.is_doing() {
             self.job.queue();
         }
     }
@@ -200,6 +196,11 @@ impl Recovery {
             .job
             .wanted
             .cmpxchg(Reason::TimeOuts as i32, NONE, Relaxed);
+    }
+
+    /// Has the device left alone for a while, whatever it does.
+    fn hold_off(&self) {
+        self.job.postpone(msecs_to_jiffies(HOLD_OFF_MS));
     }
 
     /// Resets the device no more. When this returns nobody is doing so. May sleep.
@@ -281,23 +282,27 @@ impl Job for Reset {
             self.doing.store(wanted, Relaxed);
             self.wanted.store(NONE, Relaxed);
         });
-        self.doing.store(NONE, Relaxed);
 
+        // Somebody may have queued it again before it was known to be under way.
         let want_again = |delay| {
             let _ = self.wanted.cmpxchg(NONE, wanted, Relaxed);
-            work.queue_after(delay);
+            work.postpone(delay);
         };
         match result {
             Ok(()) => {
                 self.resets
                     .store(self.resets.load(Relaxed).wrapping_add(1), Relaxed);
                 // If it is to be reset once more then that is done then.
-                work.queue_after(self.delay());
+                work.postpone(self.delay());
                 self.count_failure();
             }
             // Whoever unbinds the driver waits for this to end.
             Err(NotReset::Locked) => want_again(msecs_to_jiffies(LOCKED_MS)),
-            Err(NotReset::Gone) => (),
+            // It may come back, though it cannot say so; else somebody is about to unbind the driver.
+            Err(NotReset::Gone) => {
+                want_again(self.delay());
+                self.count_failure();
+            }
             Err(NotReset::Busy) => want_again(msecs_to_jiffies(HOLD_OFF_MS)),
             Err(NotReset::Failed(error)) => {
                 self.messages.warn(fmt!(
@@ -307,6 +312,8 @@ impl Job for Reset {
                 self.count_failure();
             }
         }
+        // Who queues it from now on does not have it done sooner.
+        self.doing.store(NONE, Relaxed);
     }
 }
 
@@ -335,6 +342,10 @@ impl Lines {
     pub(crate) fn resume(&self) -> Result {
         let recovery = self.requests.recovery();
         recovery.forget();
+        if !recovery.is_doing() {
+            // The bus is not through with it.
+            recovery.hold_off();
+        }
         self.interrupts.wake_up();
         // If the device did not work then they were not.
         self.requests.pause();
@@ -353,6 +364,7 @@ impl Lines {
         self.requests.resume();
         // A question for a level that was under way has no answer, and others wait for that.
         self.events.start_looking();
+        self.teller.resume();
         self.teller.queue();
         Ok(())
     }

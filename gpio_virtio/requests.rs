@@ -39,7 +39,8 @@ use crate::{
     interrupts::Interrupts,
     line_states::{
         LineState,
-        Part, //
+        Part,
+        Restored, //
     },
     message::Message,
     messages::Messages,
@@ -96,9 +97,6 @@ const A_MOMENT: Delta = Delta::from_millis(1);
 
 /// So many lines are restored together.
 const CHUNK: usize = 64;
-
-/// Commands about some lines, one after the other.
-type Chunk = [Option<(Command, u16)>; CHUNK];
 
 /// Why a command has no answer.
 #[derive(Clone, Copy, Debug)]
@@ -574,68 +572,110 @@ impl Requests {
     /// is that of a device that does not answer.
     pub(crate) fn restore(&self) -> Result<Restored> {
         let mut restored = Restored::default();
-        let mut last = None;
         let deadline = Deadline::after(msecs_to_jiffies(RESTORE_ALL_MS));
+        let mut first = 0;
 
-        // What is to be done with a line may need it to be requested.
-        for step in [0, 1] {
-            let mut first = 0;
-            while let Some((count, commands)) = self.restoring(first, step) {
-                if deadline.is_over() {
-                    return Err(ETIMEDOUT);
-                }
-                first += count;
-                let mut each = |line, reply: CheckedReply| match reply {
-                    // A line can have two messages.
-                    Ok(_) if step == 0 || last == Some(line) => (),
-                    Ok(_) => {
-                        last = Some(line);
-                        restored.lines += 1;
+        while let Some(states) = self.states_to_restore(first) {
+            let lines = || (first..=u16::MAX).zip(&states);
+            let mut refused = [false; CHUNK];
+            let mut half = [false; CHUNK];
+
+            // What is to be done with a line may need it to be requested.
+            self.restore_some(
+                deadline,
+                &mut lines().filter_map(|(line, state)| Some((state.restore()[0]?, line))),
+                &mut |line, reply| {
+                    if reply.is_err() {
+                        restored.note(line, false);
+                        mark(&mut refused, line - first);
                     }
-                    Err(_) => {
-                        restored.refused += 1;
-                        restored.first_refused.get_or_insert(line);
+                },
+            )?;
+            self.restore_some(
+                deadline,
+                &mut lines()
+                    .zip(&refused)
+                    .filter(|(_, is_refused)| !**is_refused)
+                    .filter_map(|((line, state), _)| Some((state.restore()[1]?, line))),
+                &mut |line, reply| {
+                    if restored.note(line, reply.is_ok()) {
+                        mark(&mut half, line - first);
                     }
-                };
-                match self.run_all_as(
-                    Access::Restoring,
-                    &mut commands.into_iter().flatten(),
-                    &mut each,
-                ) {
-                    Ok(()) | Err(Failure::Refused(_) | Failure::Half(_)) => (),
-                    Err(Failure::Lost(error)) => return Err(error),
-                }
-            }
+                },
+            )?;
+            // They must not drive levels that nobody has asked for.
+            self.restore_some(
+                deadline,
+                &mut lines()
+                    .zip(&half)
+                    .filter(|(_, is_half)| **is_half)
+                    .map(|((line, _), _)| (Command::DirectionInput, line)),
+                &mut |_, _| (),
+            )?;
+
+            // CAST: It is a few.
+            let Some(next) = first.checked_add(CHUNK as u16) else {
+                break;
+            };
+            first = next;
         }
         Ok(restored)
     }
 
-    /// The commands that restore the lines from `first` on, and how many lines those are, as long as
-    /// there are any.
-    fn restoring(&self, first: usize, step: usize) -> Option<(usize, Chunk)> {
+    fn restore_some(
+        &self,
+        deadline: Deadline,
+        commands: &mut dyn Iterator<Item = (Command, u16)>,
+        each: &mut dyn FnMut(u16, CheckedReply),
+    ) -> Result {
+        let result = self.run_all_as(
+            Access::Restoring,
+            &mut commands.take_while(|_| !deadline.is_over()),
+            each,
+        );
+
+        match result {
+            _ if deadline.is_over() => Err(ETIMEDOUT),
+            Ok(()) | Err(Failure::Refused(_) | Failure::Half(_)) => Ok(()),
+            Err(Failure::Lost(error)) => Err(error),
+        }
+    }
+
+    /// What is known of the lines from `first` on, of as many as are restored together; `None` if there are
+    /// no such lines.
+    fn states_to_restore(&self, first: u16) -> Option<[LineState; CHUNK]> {
         let mut queue = self.queue.lock();
         let Commands {
             line_states,
             interrupts,
             ..
         } = &mut *queue;
-        let states = line_states.get_mut(first..)?;
+        let states = line_states.get_mut(usize::from(first)..)?;
         if states.is_empty() {
             return None;
         }
 
-        let mut commands = [None; CHUNK];
-        for (offset, (state, place)) in states.iter_mut().zip(&mut commands).enumerate() {
-            // CAST: The number of a line has 16 bits.
-            let line = (first + offset) as u16;
+        let mut copies = [LineState::UNUSED; CHUNK];
+        for ((line, state), copy) in (first..=u16::MAX).zip(states).zip(&mut copies) {
             // What was given back while the device did not answer has nobody who could say so again.
             if self.protocol.has_free() && !interrupts.is_in_use(line) {
                 *state = LineState::UNUSED;
             }
-            let command = state.restore().get(step).copied().flatten();
-            *place = command.map(|command| (command, line));
+            *copy = *state;
         }
-        Some((states.len().min(CHUNK), commands))
+        Some(copies)
+    }
+
+    /// Forgets what a line is, as nobody uses it any more, and the device could not be told so.
+    pub(crate) fn forget_line(&self, line: u16) {
+        let mut queue = self.queue.lock();
+
+        if let (true, Some(state)) = (
+            self.protocol.has_free(),
+            queue.line_states.get_mut(usize::from(line)),
+        ) {
+            *state = LineState::UNUSED;
+        }
     }
 
     fn is_closed(&self) -> bool {
@@ -660,15 +700,11 @@ impl Requests {
     }
 }
 
-/// What came of restoring a device.
-#[derive(Default)]
-pub(crate) struct Restored {
-    /// How many lines are as they were.
-    pub(crate) lines: usize,
-    /// How many the device has refused to have as they were.
-    pub(crate) refused: usize,
-    /// The first one of those.
-    pub(crate) first_refused: Option<u16>,
+/// Marks one of the lines that are restored together.
+fn mark(lines: &mut [bool; CHUNK], offset: u16) {
+    if let Some(line) = lines.get_mut(usize::from(offset)) {
+        *line = true;
+    }
 }
 
 /// The messages of commands, one after the other.

@@ -46,6 +46,13 @@ where
         let Some(state) = self.get_mut(line) else {
             return false;
         };
+        // What the device was told to report, if it has to be told and that is known.
+        let told = state.told.filter(|_| selective);
+        let is_of_another = told.is_some_and(|told| told != state.trigger);
+        if is_of_another && state.is_unsure {
+            // It fires nobody. What it says is found out when the device has been told everything again.
+            return false;
+        }
         let before = state.level.replace(level);
         state.epoch = state.epoch.wrapping_add(1);
         state.is_unsure = false;
@@ -61,12 +68,10 @@ where
         }
 
         // Whether this can only be what the device was told to report.
-        let is_told = selective
-            && match state.told {
-                Some(told) if told != state.trigger => return false,
-                Some(_) => true,
-                None => state.was_silent,
-            };
+        if is_of_another {
+            return false;
+        }
+        let is_told = selective && (told.is_some() || state.was_silent);
         if active.is_some() {
             // While it was known to be there, the device is being asked, or soon will be.
             let is_due = (state.due > 0 || before != Some(level)) && !state.masked;

@@ -95,6 +95,24 @@ where
         }
     }
 
+    /// Nothing came of what [`next_unsure`](Self::next_unsure) said: it has not been done.
+    pub fn put_back_unsure(&mut self, line: u16, epoch: u32) {
+        if let Some(state) = self.get_mut(line) {
+            // What was reported since says more, and who has the line by now wants nothing of before.
+            state.is_unsure |= state.epoch == epoch && state.enabled;
+        }
+    }
+
+    /// The device works again; there may have been tries in vain to tell it something, or to ask it.
+    /// Afterwards there may be something in [`next_sync`](Self::next_sync).
+    pub fn want_sync_if_needed(&mut self, line: u16) {
+        let is_unsure = self.get(line).is_some_and(|line| line.is_unsure);
+
+        if is_unsure || self.change(line).is_some() {
+            self.want_sync(line);
+        }
+    }
+
     /// The device has said the level of a line, or not; it was asked when `epoch` was what
     /// [`next_unsure`](Self::next_unsure) said. Returns whether there is something to do.
     pub fn compared(&mut self, line: u16, epoch: u32, level: Option<Level>) -> bool {

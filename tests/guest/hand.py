@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Has lines by one request, and uses them as it is told: hand.py CHIP in|out OFFSET...
+"""Has lines by one request, and uses them as it is told: hand.py CHIP in|out|as-is OFFSET...
 
 Prints "ready" when it has them. For each line of input, which is a call that makes one message for
 each of the lines that it names, it prints what came of it: the levels, "ok", or the name of the
@@ -32,7 +32,8 @@ def call(lines, command, words):
 
 def main():
     chip, direction, *offsets = sys.argv[1:]
-    settings = gpiod.LineSettings(direction=Direction.OUTPUT if direction == "out" else Direction.INPUT)
+    directions = {"in": Direction.INPUT, "out": Direction.OUTPUT, "as-is": Direction.AS_IS}
+    settings = gpiod.LineSettings(direction=directions[direction])
     config = {tuple(int(offset) for offset in offsets): settings}
     with gpiod.request_lines(f"/dev/{chip}", config, consumer="hand") as lines:
         print("ready", flush=True)

@@ -463,6 +463,10 @@ test_a_queue_that_always_breaks() {
 	clean_slate
 	take 0 out 1 5
 	gets ok set 5=1
+	# Whoever uses it finds it broken, and many do at once.
+	"$GPIO_HAMMER" --chip "$(chip 0)" --threads 3 --first 2 --requests 1000000000 >/run/hammer 2>&1 &
+	helpers+=($!)
+	wait_for held 0 4
 	resets=$(state 0 resets)
 	start=$SECONDS
 	ctl 0 "fault used-bad-id always"

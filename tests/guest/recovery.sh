@@ -267,6 +267,66 @@ test_a_device_which_stays_dead() {
 	wait_for drives 0 1 1
 }
 
+# dies K: a device is dead, and known to be.
+dies() {
+	local i
+	guard "$1" bury >/dev/null
+	for i in {1..10}; do
+		! state_is "$1" state failed || return 0
+		get "$1" 2 >/dev/null 2>&1 || true
+	done
+	wait_for state_is "$1" state failed
+}
+
+# What a consumer does about its interrupt then is told to the new device.
+turned_on_meanwhile() {
+	local k=$1 line
+	clean_slate
+	limit $SHORT
+	for line in 3 4; do
+		consumer request "$k" $line both hard
+	done
+	consumer disable "$k" 3
+	dies "$k"
+	consumer enable "$k" 3
+	consumer disable "$k" 4
+	consumer enable "$k" 4
+	guard "$k" revive >/dev/null
+	wait_for works "$k" 2
+	for line in 3 4; do
+		wait_for is_armed "$k" $line both
+		nudge "$k" $line 1
+		ends_at "$k" $line hard 1
+	done
+}
+
+test_an_interrupt_turned_on_while_the_device_is_dead() {
+	turned_on_meanwhile 0
+}
+
+test_an_interrupt_turned_on_while_the_device_is_dead_when_armed() {
+	turned_on_meanwhile 1
+}
+
+# Who has a line next has not asked for what the one before wanted.
+test_an_output_given_back_meanwhile_is_not_restored() {
+	local answer
+	only_for_protocol standard "a line that is given back stays what it is"
+	clean_slate
+	limit $SHORT
+	hold 0 3=1
+	dies 0
+	let_go
+	coproc HAND { exec "$(dirname -- "$0")/hand.py" "$(chip 0)" as-is 3 2>&1; }
+	# shellcheck disable=SC2153 # coproc sets it
+	helpers+=("$HAND_PID")
+	read -r -t 300 answer <&"${HAND[0]}" || fail "hand.py says nothing"
+	expect_eq "$answer" ready "the one who has the line next"
+	guard 0 revive >/dev/null
+	wait_for works 0 2
+	expect_match "$(ctl 0 get 3)" "^$IDLE" "line 3"
+}
+
 test_a_dead_device_can_be_unbound() {
 	local elapsed_ms status
 	clean_slate

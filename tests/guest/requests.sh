@@ -155,6 +155,23 @@ test_others_go_on_while_one_waits() {
 	wait $pid
 }
 
+# One that is given back has to be told to the device, and who gives it back waits for that.
+test_others_go_on_while_one_is_given_back() {
+	only_for_protocol standard "there is no message for it"
+	not_with_c "$FOR_EVER"
+	limit $LONG
+	hold 0 3=1
+	ctl 0 "fault never 1"
+	kill "${holders[@]}"
+	wait_for in_flight 0 1
+	timed get 4
+	expect_eq "$status" 0 "status of who uses another line"
+	[ "$elapsed_ms" -lt $LONG ] || fail "who uses another line waited $elapsed_ms ms"
+	kill -0 "${holders[0]}" || fail "who gives the line back did not wait"
+	ctl 0 "fault release"
+	let_go
+}
+
 test_an_answer_minutes_late_does_no_harm() {
 	not_with_c "$FOR_EVER"
 	local i

@@ -13,7 +13,8 @@ use gpio_virtio_logic::{
     },
     line_states::{
         LineState,
-        Part, //
+        Part,
+        Restored, //
     },
 };
 use proptest::prelude::*;
@@ -122,5 +123,44 @@ fn an_output_of_unknown_level_is_left_alone() {
     assert_eq!(
         state.restore(),
         [None, Some(Command::DirectionOutput(Level::Low))]
+    );
+}
+
+#[test]
+fn a_level_that_was_refused_is_not_what_is_restored() {
+    let mut state = LineState::UNUSED;
+    let low = Command::DirectionOutput(Level::Low);
+    state.done(low, Part::First, Answer::Done);
+    state.done(low, Part::Second, Answer::Done);
+    // The device refuses the level, and does the rest.
+    let high = Command::DirectionOutput(Level::High);
+    state.done(high, Part::Second, Answer::Done);
+    assert_eq!(state.restore(), [None, Some(low)]);
+}
+
+#[test]
+fn a_line_is_restored_or_refused_once() {
+    let mut restored = Restored::default();
+    for (line, is_done, is_half) in [
+        // Of one message, and of two.
+        (1, true, false),
+        (2, true, false),
+        (2, true, false),
+        // Neither the level nor the direction.
+        (3, false, false),
+        (3, false, false),
+        // The level only.
+        (4, true, false),
+        (4, false, false),
+        // The direction only: that is an output of some level.
+        (5, false, false),
+        (5, true, true),
+        (6, true, false),
+    ] {
+        assert_eq!(restored.note(line, is_done), is_half, "line {line}");
+    }
+    assert_eq!(
+        (restored.lines, restored.refused, restored.first_refused),
+        (3, 3, Some(3))
     );
 }

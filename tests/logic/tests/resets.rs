@@ -200,3 +200,49 @@ fn what_was_told_before_the_reset_is_not_known_after_it() {
     assert!(!irqs.was_told(LINE, Trigger::Falling, life));
     assert_eq!(irqs.change(LINE), Some(Trigger::Falling));
 }
+
+/// The device is told while it is being reset, and reports by what it was told before anybody knows that it
+/// was.
+#[test]
+fn an_edge_is_inferred_though_a_report_came_before_its_time() {
+    let mut irqs = listening(Reporting::Selected, Trigger::Both);
+    note(&mut irqs, Low);
+    let life = irqs.is_being_told(LINE);
+    reset(&mut irqs);
+    assert!(!irqs.report(LINE, High));
+    assert!(!irqs.was_told(LINE, Trigger::Both, life));
+    assert_eq!(restart(&mut irqs, High), 1);
+}
+
+/// The device dies again while it is told what it has forgotten.
+#[test]
+fn what_was_tried_in_vain_is_tried_again() {
+    for reporting in [Reporting::Changes, Reporting::Selected, Reporting::Buffers] {
+        let mut irqs = listening(reporting, Trigger::Both);
+        note(&mut irqs, Low);
+        reset(&mut irqs);
+        while let Some(line) = irqs.next_sync() {
+            if irqs.change(line).is_some() {
+                irqs.is_being_told(line);
+            } else if let Unsure::Level(epoch) = irqs.next_unsure(line) {
+                irqs.put_back_unsure(line, epoch);
+            }
+        }
+        (0..3).for_each(|line| irqs.want_sync_if_needed(line));
+        assert_eq!(restart(&mut irqs, High), 1, "{reporting:?}");
+    }
+}
+
+/// What a consumer wanted when the device did not work was told to nobody.
+#[test]
+fn an_interrupt_that_was_turned_on_meanwhile_is_told_of() {
+    let mut irqs = listening(Reporting::Selected, Trigger::Rising);
+    irqs.disable(LINE);
+    tell(&mut irqs);
+    reset(&mut irqs);
+    assert_eq!(irqs.next_sync(), None);
+    irqs.enable(LINE);
+    (0..3).for_each(|line| irqs.want_sync_if_needed(line));
+    assert_eq!(irqs.next_sync(), Some(LINE));
+    assert_eq!(irqs.change(LINE), Some(Trigger::Rising));
+}
