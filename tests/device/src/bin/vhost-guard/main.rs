@@ -17,16 +17,8 @@ mod session;
 
 use std::{
     ffi::OsString,
-    fs,
-    io::ErrorKind,
-    os::unix::net::{
-        UnixListener,
-        UnixStream, //
-    },
-    path::{
-        Path,
-        PathBuf, //
-    },
+    os::unix::net::UnixStream,
+    path::PathBuf,
     process::ExitCode,
     sync::{
         mpsc::channel,
@@ -48,6 +40,7 @@ use signal_hook::{
     },
     iterator::Signals, //
 };
+use vhost_gpio::serve::Socket;
 
 use crate::{
     control::{
@@ -79,17 +72,6 @@ struct Args {
     command: Vec<OsString>,
 }
 
-/// Listens, in place of an older one that was killed.
-fn listen(path: &Path) -> Result<UnixListener> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(error).with_context(|| format!("cannot remove {}", path.display()));
-        }
-        _ => {}
-    }
-    UnixListener::bind(path).with_context(|| format!("cannot make the socket {}", path.display()))
-}
-
 fn run(args: Args) -> Result<()> {
     let recipe = Recipe::new(args.command, &args.socket, &args.control);
     let (orders, taken) = channel();
@@ -106,18 +88,12 @@ fn run(args: Args) -> Result<()> {
     // When our sockets are there, so is the device.
     let device_control = recipe.control.clone();
     let first = recipe.start()?;
-    let listener = listen(&args.socket)?;
-    let control = listen(&args.control)?;
-    let mut guard = Guard::new(recipe, first, listener, taken, bell, generation);
-    thread::spawn(move || control::serve(&control, &device_control, &desk));
+    let socket = Socket::new(&args.socket)?;
+    let control = Socket::new(&args.control)?;
+    let clients = control.listener()?;
+    thread::spawn(move || control::serve(&clients, &device_control, &desk));
 
-    let result = guard.run();
-    for path in [&args.socket, &args.control] {
-        if let Err(error) = fs::remove_file(path) {
-            log::warn!("cannot remove {}: {error}", path.display());
-        }
-    }
-    result
+    Guard::new(recipe, first, socket.listener()?, taken, bell, generation).run()
 }
 
 fn main() -> ExitCode {
