@@ -132,6 +132,24 @@ impl Lines {
         }
     }
 
+    /// What is to be said of a line's direction without asking the device; `None` if it has to be asked.
+    fn known_direction(&self, offset: u32) -> Option<Result<Direction>> {
+        let place = self.directions.get(offset as usize)?;
+        let told = place.load(Relaxed);
+
+        if told & FRESH != 0 {
+            place.store(told & !FRESH, Relaxed);
+        } else if told == UNKNOWN || !self.interrupts.is_requested(line_number(offset)) {
+            return None;
+        }
+        // It is the one who has the line, and nobody else, who gives it another direction.
+        Some(match told & !FRESH {
+            OUTPUT => Ok(Direction::Output),
+            INPUT => Ok(Direction::Input),
+            _ => Err(EIO),
+        })
+    }
+
     fn run(&self, command: Command, offset: u32) -> Result<Answer> {
         Ok(self.send_and_wait(command, offset)?)
     }
@@ -141,11 +159,20 @@ impl Lines {
 impl Chip for Lines {
     fn request(&self, offset: u32) -> Result {
         self.teller.line_requested(line_number(offset));
-        self.run(Command::Request, offset)
-            .map(|_| ())
-            .inspect_err(|_| {
-                self.interrupts.set_requested(line_number(offset), false);
-            })
+        self.run(Command::Request, offset).inspect_err(|_| {
+            self.interrupts.set_requested(line_number(offset), false);
+        })?;
+
+        // gpiolib asks for the direction next. It writes the answer into a word that others may have
+        // written to since it has read it, so it is not to wait for the device in between.
+        let told = match self.run(Command::GetDirection, offset) {
+            Ok(Answer::Direction(told)) => known(direction(told)),
+            _ => UNKNOWN,
+        };
+        if let Some(known_direction) = self.directions.get(offset as usize) {
+            known_direction.store(FRESH + told, Relaxed);
+        }
+        Ok(())
     }
 
     fn free(&self, offset: u32) {
@@ -153,30 +180,22 @@ impl Chip for Lines {
     }
 
     fn get_direction(&self, offset: u32) -> Result<Direction> {
-        if let Some(known_direction) = self.directions.get(offset as usize) {
-            let told = known_direction.load(Relaxed);
-            if told & FRESH != 0 {
-                known_direction.store(told & !FRESH, Relaxed);
-                return match told & !FRESH {
-                    OUTPUT => Ok(Direction::Output),
-                    INPUT => Ok(Direction::Input),
-                    _ => Err(EIO),
-                };
-            }
-        }
+        let line = line_number(offset);
+        let told = match self.known_direction(offset) {
+            Some(told) => told?,
+            None => match self.run(Command::GetDirection, offset)? {
+                Answer::Direction(told) => {
+                    self.now_is(offset, direction(told));
+                    direction(told)
+                }
+                Answer::Done | Answer::Level(_) => return Err(EPROTO),
+            },
+        };
 
-        match self.run(Command::GetDirection, offset)? {
+        match told {
             // gpiolib warns about an interrupt that is an output.
-            Answer::Direction(Some(line::Direction::Output))
-                if self.interrupts.is_claimed(line_number(offset)) =>
-            {
-                Err(EIO)
-            }
-            Answer::Direction(told) => {
-                self.now_is(offset, direction(told));
-                Ok(direction(told))
-            }
-            Answer::Done | Answer::Level(_) => Err(EPROTO),
+            Direction::Output if self.interrupts.is_claimed(line) => Err(EIO),
+            told => Ok(told),
         }
     }
 

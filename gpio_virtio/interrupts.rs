@@ -193,6 +193,11 @@ impl Interrupts {
         self.lines.lock().is_in_use(line)
     }
 
+    /// Whether a line itself has a consumer.
+    pub(crate) fn is_requested(&self, line: u16) -> bool {
+        self.lines.lock().is_requested(line)
+    }
+
     /// Whether a line's interrupt has a consumer.
     pub(crate) fn is_claimed(&self, line: u16) -> bool {
         self.lines.lock().is_claimed(line)

@@ -263,6 +263,11 @@ where
             .is_some_and(|line| line.claimed || line.requested)
     }
 
+    /// Whether a line itself has a consumer.
+    pub fn is_requested(&self, line: u16) -> bool {
+        self.get(line).is_some_and(|line| line.requested)
+    }
+
     /// Whether a line's interrupt has a consumer.
     pub fn is_claimed(&self, line: u16) -> bool {
         self.get(line).is_some_and(|line| line.claimed)

@@ -804,4 +804,30 @@ test_unbind_in_a_burst_when_armed() {
 	unbind_in_a_burst 1
 }
 
+# gpiolib keeps what a line is in one word. It must not have an old one at hand while the device is asked
+# for the direction: that the line is an interrupt would be lost, and with it all that hangs by that.
+test_a_line_stays_an_interrupt_while_its_direction_is_asked_for() {
+	local pid complaints
+	only_for_protocol standard "the first message about a line is another one"
+	not_with_c "waits for ever"
+	clean_slate
+	log_mark
+	ctl 0 "fault never 1"
+	gpioget -c "$(chip 0)" 3 >/dev/null 2>&1 &
+	pid=$!
+	helpers+=("$pid")
+	wait_for in_flight 0 1
+	consumer request 0 3 both irq-only hard
+	ctl 0 "fault release"
+	wait "$pid" || true
+	nudge 0 3 1
+	ends_at 0 3 hard 1
+	# Who has the interrupt finds it gone.
+	unbind 0
+	complaints=$(log_since | grep -E 'WARNING: |removing non-empty' || true)
+	expect_eq "$complaints" "" "what the kernel says"
+	consumer free 0 3
+	bind 0
+}
+
 run_tests
