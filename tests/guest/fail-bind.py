@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Binds a device again and again, each time with another allocation that fails: fail-bind.py DEVICE
+"""Binds a device again and again, each time with another allocation that fails: fail-bind.py DEVICE EVERY
 
 First the first allocation that the bind makes fails, then the second, and so on, until a bind
-makes fewer than that. Prints how many binds failed, and how many got along without the memory.
+makes fewer than that. If EVERY is more than 1 then it is only every second of them, or third, and so
+on, beginning anywhere. Prints how many binds failed, and how many got along without the memory.
 Needs a kernel with fault injection (CONFIG_FAILSLAB).
 """
 
 import errno
 import os
+import random
 import sys
 
 DRIVER = "/sys/bus/virtio/drivers/gpio_virtio"
@@ -21,14 +23,14 @@ def write(path, text):
 
 
 def main():
-    device = sys.argv[1]
+    device, every = sys.argv[1], int(sys.argv[2])
     name = device.encode()
     # Not only allocations that must not sleep, and no stack for each in the log.
     write(f"{FAILSLAB}/ignore-gfp-wait", "N")
     write(f"{FAILSLAB}/verbose", "0")
 
     failed = survived = 0
-    for nth in range(1, 2000):
+    for nth in range(random.randint(1, every), 2000, every):
         bind = os.open(f"{DRIVER}/bind", os.O_WRONLY)
         fail_nth = os.open("/proc/thread-self/fail-nth", os.O_RDWR)
         error = 0
