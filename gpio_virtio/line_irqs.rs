@@ -322,13 +322,18 @@ where
         };
         state.enabled = true;
         state.masked = false;
-        state.drop_pending();
+        if !is_asleep {
+            state.drop_pending();
+        }
         state.failures = 0;
         if !is_asleep && (core::mem::take(&mut state.is_unsure) || selective) {
             // What changed while it was off was not reported.
             state.level = None;
         }
 
+        if state.latched {
+            return self.want_latched(line);
+        }
         // If the device has yet to be told, it is asked when it has been told.
         if selective && state.told != Some(state.trigger) {
             return false;
@@ -340,17 +345,22 @@ where
         self.look(line)
     }
 
-    /// Turns the interrupt off. What did not fire yet is forgotten.
+    /// Turns the interrupt off. What did not fire yet is forgotten, unless the system is just
+    /// [falling asleep](Self::fall_asleep).
     pub fn disable(&mut self, line: u16) {
         let is_asleep = self.is_asleep;
-
-        if let Some(line) = self.get_mut(line) {
-            line.enabled = false;
-            line.drop_pending();
-            if !is_asleep && core::mem::take(&mut line.is_unsure) {
-                // What changed when the device was reset was not reported.
-                line.level = None;
-            }
+        let Some(state) = self.get_mut(line) else {
+            return;
+        };
+        state.enabled = false;
+        if is_asleep {
+            self.keep_pending(line);
+            return;
+        }
+        state.drop_pending();
+        if core::mem::take(&mut state.is_unsure) {
+            // What changed when the device was reset was not reported.
+            state.level = None;
         }
     }
 

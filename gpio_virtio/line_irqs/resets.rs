@@ -38,6 +38,20 @@ where
         self.is_asleep = true;
     }
 
+    /// Keeps the edges that came and were not fired yet, for when the line is turned on again.
+    pub(super) fn keep_pending(&mut self, line: u16) {
+        let Some(state) = self.get_mut(line) else {
+            return;
+        };
+        let due = core::mem::take(&mut state.due);
+        state.epoch = state.epoch.wrapping_add(1);
+        if state.fires_on_edges() {
+            for _ in 0..due {
+                self.latch(line);
+            }
+        }
+    }
+
     /// The system has slept.
     pub fn wake_up(&mut self) {
         self.is_asleep = false;

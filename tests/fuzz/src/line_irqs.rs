@@ -418,6 +418,7 @@ impl World {
         note!("  line {line} reported: {said:?}");
         self.expect(line, said);
         let is_hostile = self.is_hostile;
+        let epoch = self.irqs.epoch(line);
         let is_due = self.count_merged(line, |world| match said {
             Said::Level { high, .. } => world.irqs.report(line, high.into()),
             Said::Status(status) => match world.irqs.returned(line, status) {
@@ -429,7 +430,10 @@ impl World {
                 }
             },
         });
-        self.outdate_checks(line);
+        // What says nothing about the line outdates nothing.
+        if self.irqs.epoch(line) != epoch {
+            self.outdate_checks(line);
+        }
         if is_due {
             self.due.push_back(line);
         }
@@ -689,13 +693,17 @@ impl World {
             return;
         }
         state.is_masked = true;
-        state.oracle.forget();
-        if !is_asleep {
+        if is_asleep {
+            // It is the interrupt core that turns it off, and on again.
+            state.oracle.forget_level();
+        } else {
+            state.oracle.forget();
             state.oracle.end_unsure(false);
         }
         self.outdate_checks(line);
         self.begin_call(line);
-        self.irqs.disable(line);
+        // Those that were due are latched then.
+        self.count_merged(line, |world| world.irqs.disable(line));
     }
 
     fn enable(&mut self, line: u16) {
@@ -711,7 +719,10 @@ impl World {
         state.is_masked = false;
         let trigger = state.trigger;
         state.oracle.enabled(trigger);
-        if !is_asleep {
+        if is_asleep {
+            state.oracle.forget_level();
+        } else {
+            state.oracle.forget();
             state.oracle.end_unsure(false);
         }
         if !is_asleep && is_selective {

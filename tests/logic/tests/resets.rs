@@ -246,3 +246,23 @@ fn an_interrupt_that_was_turned_on_meanwhile_is_told_of() {
     assert_eq!(irqs.next_sync(), Some(LINE));
     assert_eq!(irqs.change(LINE), Some(Trigger::Rising));
 }
+
+/// While its handler was running, and it was masked.
+#[test]
+fn an_edge_that_was_latched_when_the_system_fell_asleep_fires_when_it_wakes() {
+    for reporting in [Reporting::Changes, Reporting::Selected] {
+        let mut irqs = listening(reporting, Trigger::Both);
+        assert!(irqs.report(LINE, High));
+        assert!(irqs.begin(LINE));
+        irqs.finish(LINE);
+        assert!(!irqs.report(LINE, Low));
+        note(&mut irqs, Low);
+        irqs.fall_asleep();
+        reset(&mut irqs);
+        irqs.disable(LINE);
+        assert!(irqs.enable(LINE));
+        irqs.wake_up();
+        assert_eq!(fire(&mut irqs), 1, "{reporting:?}");
+        assert_eq!(restart(&mut irqs, Low), 0, "{reporting:?}");
+    }
+}

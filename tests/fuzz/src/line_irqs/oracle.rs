@@ -44,8 +44,12 @@ impl Oracle {
         self.is_active = None;
     }
 
+    /// The same, but for edges.
+    pub(super) fn forget_level(&mut self) {
+        self.is_active = None;
+    }
+
     pub(super) fn enabled(&mut self, trigger: Trigger) {
-        self.forget();
         self.failures = 0;
         if trigger.active_level().is_some() {
             self.known = None;
