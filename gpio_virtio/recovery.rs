@@ -117,6 +117,8 @@ struct Reset {
     /// After so many time-outs in a row the device is reset; never if it is 0.
     limit: u32,
     in_a_row: Atomic<u32>,
+    /// The device has answered a request since it was reset.
+    has_answered: Atomic<bool>,
     /// Why the device is to be reset: a [`Reason`], or [`NONE`].
     wanted: Atomic<i32>,
     /// Why it is just being reset by this: the same.
@@ -137,6 +139,7 @@ impl Recovery {
             messages: Messages::new(dev.as_ref())?,
             limit,
             in_a_row: Atomic::new(0),
+            has_answered: Atomic::new(true),
             wanted: Atomic::new(NONE),
             doing: Atomic::new(NONE),
             state: Atomic::new(State::Running as i32),
@@ -177,9 +180,12 @@ impl Recovery {
 
     /// The device has answered a request.
     pub(crate) fn answered(&self) {
-        // It is nearly always 0, and then this is not written to.
+        // Nearly always these are so already, and then they are not written to.
         if self.job.in_a_row.load(Relaxed) != 0 {
             self.job.in_a_row.store(0, Relaxed);
+        }
+        if !self.job.has_answered.load(Relaxed) {
+            self.job.has_answered.store(true, Relaxed);
         }
     }
 
@@ -192,6 +198,7 @@ impl Recovery {
     /// The device is where it was. Who has waited for that in vain has no reason to complain of it.
     fn is_restored(&self) {
         self.job.in_a_row.store(0, Relaxed);
+        self.job.has_answered.store(false, Relaxed);
         let _ = self
             .job
             .wanted
@@ -259,8 +266,8 @@ impl Reset {
         msecs_to_jiffies(HOLD_OFF_MS << doublings)
     }
 
-    /// The device had to be reset, whether it works after that or not. One that has to be again and again
-    /// has to wait for it.
+    /// The device had to be reset, whether it works after that or not. One that has to be again and again,
+    /// and does nothing in between, has to wait for it.
     fn count_failure(&self) {
         let failures = self.failures.load(Relaxed).saturating_add(1);
 
@@ -271,9 +278,11 @@ impl Reset {
 impl Job for Reset {
     fn run(&self, work: &Deferred<Self>) {
         let wanted = self.wanted.load(Relaxed);
-        if wanted == NONE {
-            // It has worked for as long as it was left alone.
+        if wanted == NONE || self.has_answered.load(Relaxed) {
+            // It has worked since: for as long as it was left alone, or until now.
             self.failures.store(0, Relaxed);
+        }
+        if wanted == NONE {
             return;
         }
 
