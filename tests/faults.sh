@@ -55,7 +55,8 @@ FAULTS=(
 
 scratch=$(mktemp -d /tmp/gpio-virtio-faults.XXXXXX)
 # shellcheck disable=SC2154 # it is set here
-trap 'running=$(jobs -p); [ -z "$running" ] || kill $running 2>/dev/null; rm -rf "$scratch"' EXIT
+# What is started for a guest is in its process group, and cleans up after itself.
+trap 'for job in $(jobs -p); do kill -- -"$job" 2>/dev/null; done; wait; rm -rf "$scratch"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
@@ -149,7 +150,9 @@ done
 for ((i = 0; i < ${#FAULTS[@]}; i++)); do
 	for driver in c rust; do
 		[ "$(jobs -pr | wc -l)" -lt 2 ] || wait -n || true
+		set -m
 		try "$i" $driver &
+		set +m
 	done
 done
 wait
