@@ -12,6 +12,9 @@ import sys
 import gpiod
 from gpiod.line import Direction, Value
 
+# What the binding makes of the device's errno.
+ERRORS = (OSError, MemoryError, NotImplementedError, ValueError)
+
 
 def main():
     chip, first, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
@@ -26,7 +29,7 @@ def main():
                 try:
                     call()
                     good += 1
-                except OSError:
+                except ERRORS:
                     bad += 1
         print(f"{good} calls worked, {bad} failed", flush=True)
 

@@ -51,6 +51,8 @@ start_many() {
 end_many() {
 	local line
 
+	# To write to one that has ended would be the end of this too.
+	kill -0 "$many_pid" 2>/dev/null || fail "campaign-load.py has ended early: $(cat <&"$many_out")"
 	echo "end" >&"$many_in"
 	read -r -t 300 line <&"$many_out" || fail "campaign-load.py does not end"
 	echo "many lines at a time: $line"
