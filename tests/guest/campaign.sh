@@ -123,7 +123,7 @@ campaign() {
 	while go_on "$k"; do
 		breaking=
 		# (In User-Mode Linux a reset does not reach the device.)
-		[ $((round % 4)) != 3 ] || [ "${GPIO_GUEST:-}" = uml ] || breaking=breaking
+		[ $((round % 4)) != 1 ] || [ "${GPIO_GUEST:-}" = uml ] || breaking=breaking
 		ctl "$k" "fault none"
 		ctl "$k" "fault release"
 		ctl "$k" "fault random $((SEED + round)) $RATE $breaking"
