@@ -379,7 +379,10 @@ impl Core {
 
     /// Interrupts the driver if there is something new for it in a queue.
     fn signal(&mut self, queue: usize) {
-        if self.rings.get_mut(queue).is_some_and(Ring::signal) {
+        let loud = self.faults.is_loud();
+        let ring = self.rings.get_mut(queue);
+
+        if ring.is_some_and(|ring| ring.signal(loud)) {
             self.stats.interrupts += 1;
         }
     }

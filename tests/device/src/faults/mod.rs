@@ -129,6 +129,8 @@ pub enum Fault {
     BreakEvent(Breakage, Times),
     /// Send events without end.
     Storm(Weather),
+    /// Interrupt the driver whether it wants that or not.
+    Loud,
     /// Do wrong at random.
     Random {
         /// What repeats it.
@@ -207,6 +209,7 @@ pub struct Faults {
     stray_line: u16,
     event_breakage: Option<(Breakage, Times)>,
     storm: Option<Storm>,
+    loud: bool,
     campaign: Option<Campaign>,
     arsenal: Arsenal,
 }
@@ -244,6 +247,7 @@ impl Faults {
             Fault::StrayEvent(times) => self.stray = Some(times),
             Fault::BreakEvent(breakage, times) => self.event_breakage = Some((breakage, times)),
             Fault::Storm(weather) => self.storm = Some(Storm::new(weather, forgeries)),
+            Fault::Loud => self.loud = true,
             Fault::Random {
                 seed,
                 rate,
@@ -282,6 +286,11 @@ impl Faults {
             campaign.plan(&mut plan, &self.arsenal);
         }
         plan
+    }
+
+    /// Whether the driver is interrupted even if it does not want that.
+    pub fn is_loud(&self) -> bool {
+        self.loud
     }
 
     /// The errno with which a type of interrupt is refused.

@@ -48,7 +48,7 @@ pub const FAULTS: &str = "none, out-of-order [SEED], never [COUNT|always], relea
                           bad-status, errno N, duplicate, used-bad-id; for events: refuse-type T \
                           ERRNO, storm valid|invalid|mixed, and with [COUNT|always]: bad-event, \
                           stray-event, duplicate-event, used-bad-id-event; and for both: random \
-                          SEED RATE [breaking], with RATE out of 1000";
+                          SEED RATE [breaking], with RATE out of 1000; loud";
 
 fn number<T: FromStr>(word: Option<&str>, what: &'static str) -> Result<T, FaultError> {
     let word = word.ok_or(FaultError::Missing(what))?;
@@ -123,6 +123,7 @@ impl FromStr for Fault {
         let fault = match name {
             "none" => Fault::None,
             "release" => Fault::Release,
+            "loud" => Fault::Loud,
             "out-of-order" => Fault::OutOfOrder(match words.next() {
                 None => None,
                 word => Some(number(word, "a seed")?),
@@ -181,6 +182,7 @@ mod tests {
     fn faults_are_understood_with_blanks_and_colons() {
         let ok = |text: &str| text.parse::<Fault>().unwrap();
         assert_eq!(ok("none"), Fault::None);
+        assert_eq!(ok("loud"), Fault::Loud);
         assert_eq!(ok("out-of-order"), Fault::OutOfOrder(None));
         assert_eq!(ok("out-of-order 7"), Fault::OutOfOrder(Some(7)));
         assert_eq!(ok("never"), Fault::Never(Times::Next(1)));
