@@ -7,16 +7,10 @@
 //!
 //! C header: [`include/linux/completion.h`](srctree/include/linux/completion.h)
 
-use super::bindings as own_bindings;
 use kernel::{
     bindings,
     prelude::*,
-    time::{
-        Delta,
-        Instant,
-        Jiffies,
-        Monotonic, //
-    },
+    time::Jiffies,
     types::Opaque, //
 };
 
@@ -106,25 +100,6 @@ impl Completion {
     pub(crate) fn try_wait(&self) -> bool {
         // SAFETY: By construction `self.inner` is an initialised completion.
         unsafe { bindings::try_wait_for_completion(self.inner.get()) }
-    }
-
-    /// Looks for a signal again and again, for `limit` at the most, as long as no other task wants this
-    /// processor. Returns whether there was one, which is then used up.
-    ///
-    /// This pays where a signal comes before a task can be put to sleep and woken up.
-    pub(crate) fn spin(&self, limit: Delta) -> bool {
-        let start = Instant::<Monotonic>::now();
-
-        loop {
-            if self.try_wait() {
-                return true;
-            }
-            // SAFETY: May be called anywhere.
-            if unsafe { own_bindings::gpio_virtio_has_company() } || start.elapsed() > limit {
-                return false;
-            }
-            core::hint::spin_loop();
-        }
     }
 
     /// Waits for a signal, however long that takes. May sleep.

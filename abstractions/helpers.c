@@ -49,6 +49,16 @@ bool gpio_virtio_has_company(void)
 	return need_resched() || !single_task_running();
 }
 
+void gpio_virtio_preempt_disable(void)
+{
+	preempt_disable();
+}
+
+void gpio_virtio_preempt_enable(void)
+{
+	preempt_enable();
+}
+
 void gpio_virtio_raw_spin_lock_init(raw_spinlock_t *lock, const char *name,
 				    struct lock_class_key *key)
 {

@@ -18,6 +18,8 @@ void gpio_virtio_ratelimit_init(struct ratelimit_state *state);
 
 bool gpio_virtio_may_sleep(void);
 bool gpio_virtio_has_company(void);
+void gpio_virtio_preempt_disable(void);
+void gpio_virtio_preempt_enable(void);
 
 void gpio_virtio_raw_spin_lock_init(raw_spinlock_t *lock, const char *name,
 				    struct lock_class_key *key);

@@ -14,6 +14,7 @@ pub(crate) mod irq;
 pub(crate) mod irq_work;
 pub(crate) mod ratelimit;
 pub(crate) mod raw_spinlock;
+pub(crate) mod spin;
 pub(crate) mod trace;
 // Pure, and compiled for the host too, where it is public.
 #[allow(dead_code, unreachable_pub)]

@@ -121,6 +121,7 @@ pub(crate) struct Commands {
     /// The buffer for checks, unless the device has it: there is one at a time. A queue that has room
     /// for one buffer only has none for checks; levels then fire when they are reported.
     pub(crate) check_buffer: Option<CommandBuffer>,
+    pub(crate) has_check_buffer: bool,
     /// The check that the device was given last.
     check: Check,
     /// A check could not be given to the device.
@@ -148,6 +149,7 @@ impl Commands {
             recovery,
             line_states: KVVec::new(),
             check_buffer: None,
+            has_check_buffer: false,
             check: Check::default(),
             check_is_owed: false,
             counts: RequestCounts::default(),
@@ -155,7 +157,7 @@ impl Commands {
     }
 
     /// Takes note of what the device has done, if by that it knows something new of a line.
-    fn take_note(&mut self, index: Index, reply: &Reply) {
+    fn learn(&mut self, index: Index, reply: &Reply) {
         let Some(Asked {
             command,
             line,
@@ -245,6 +247,62 @@ pub(crate) fn submit(
     Ok(true)
 }
 
+/// Takes note of a buffer that came back. Returns what the device says by that if it was one for checks.
+fn take_note(
+    locked: &mut LockedQueue<'_, Commands>,
+    mut buffer: CommandBuffer,
+    written: u32,
+) -> Option<(Check, Reply)> {
+    let reply = Reply {
+        raw: buffer.read(),
+        written,
+    };
+    let Purpose::Request(index) = *buffer.context() else {
+        let asked = || Asked::level(locked.check.line);
+        tracing::replied(locked.messages.device(), locked.protocol, asked, &reply);
+        locked.check_buffer = Some(buffer);
+        return Some((locked.check, reply));
+    };
+    if let Some(block) = buffer.take_block() {
+        locked.block = Some(block);
+    } else {
+        let asked = || locked.slots.asked(index).unwrap_or(Asked::NOTHING);
+        tracing::replied(locked.messages.device(), locked.protocol, asked, &reply);
+    }
+
+    locked.learn(index, &reply);
+    locked.slot_returned(index, buffer, Some(reply));
+    None
+}
+
+/// Asks the device for no calls, unless it has a check. The caller [looks](look) for replies then, also
+/// for those that others wait for, without a pause, and [ends](end_look) that at last. Or somebody else
+/// does, and then it is an interrupt that brings them.
+pub(crate) fn begin_look(queue: &mut LockedQueue<'_, Commands>) {
+    // What it says to a check is for an interrupt to see.
+    let has_check = queue.check_is_owed || queue.has_check_buffer && queue.check_buffer.is_none();
+
+    if !has_check {
+        queue.be_quiet();
+    }
+}
+
+/// Takes the replies that are there, if the device was asked for no calls.
+pub(crate) fn look(queue: &mut LockedQueue<'_, Commands>) {
+    queue.look(|locked, buffer, written| {
+        // It has no check.
+        take_note(locked, buffer, written);
+    });
+}
+
+/// Takes the replies that are there, and asks the device for calls again, if it was asked for none.
+pub(crate) fn end_look(queue: &mut LockedQueue<'_, Commands>) {
+    queue.end_quiet(|locked, buffer, written| {
+        // As above.
+        take_note(locked, buffer, written);
+    });
+}
+
 impl Handler for Commands {
     type Readable = RawMessage;
     type Writable = RawReply;
@@ -254,27 +312,10 @@ impl Handler for Commands {
         let mut locked = queue.lock();
         let mut check = None;
 
-        locked.take_all(|locked, mut buffer, written| {
-            let reply = Reply {
-                raw: buffer.read(),
-                written,
-            };
-            let Purpose::Request(index) = *buffer.context() else {
-                let asked = || Asked::level(locked.check.line);
-                tracing::replied(locked.messages.device(), locked.protocol, asked, &reply);
-                check = Some((locked.check, reply));
-                locked.check_buffer = Some(buffer);
-                return;
-            };
-            if let Some(block) = buffer.take_block() {
-                locked.block = Some(block);
-            } else {
-                let asked = || locked.slots.asked(index).unwrap_or(Asked::NOTHING);
-                tracing::replied(locked.messages.device(), locked.protocol, asked, &reply);
+        locked.take_all(|locked, buffer, written| {
+            if let Some(answer) = take_note(locked, buffer, written) {
+                check = Some(answer);
             }
-
-            locked.take_note(index, &reply);
-            locked.slot_returned(index, buffer, Some(reply));
         });
         if check.is_none() && !locked.check_is_owed {
             return;
@@ -327,6 +368,7 @@ pub(crate) fn start_check(queue: &Queue<Commands>) {
         locked.check_buffer = Some(buffer);
         return;
     };
+    end_look(&mut locked);
 
     let [message, _] = locked.protocol.messages(Command::GetValue, line);
     if let Some(message) = message {

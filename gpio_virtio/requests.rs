@@ -59,7 +59,10 @@ use crate::{
         Slots,
         MAX_SLOTS, //
     },
-    spinning::Spinning,
+    spinning::{
+        Look,
+        Spinning, //
+    },
     tracing, //
 };
 use kernel::{
@@ -264,6 +267,7 @@ impl Requests {
 
         let mut queue = self.queue.lock();
         queue.line_states = line_states;
+        queue.has_check_buffer = check_buffer.is_some();
         queue.check_buffer = check_buffer;
         queue.slots = Slots::new(storage);
         queue.done = completions;
@@ -378,7 +382,7 @@ impl Requests {
         let mut queue = self.lock_with_room(access, asked, patience)?;
         let mut batch = None;
         commands::submit(&mut queue, access, &mut batch, asked, message, Some(block))?;
-        let pending = self.pending(queue, batch, patience)?;
+        let pending = self.pending(queue, batch, patience, false)?;
 
         Ok(PendingNames { pending, size })
     }
@@ -477,33 +481,43 @@ impl Requests {
                 Err(error) => return Err(Failure::Lost(error)),
             }
         }
-        self.pending(queue, batch, patience)
+        self.pending(queue, batch, patience, true)
     }
 
-    /// Tells the device about a batch.
+    /// Tells the device about a batch. If the caller is going to wait at once it may look for the replies.
     fn pending<'a>(
         &'a self,
-        queue: LockedQueue<'_, Commands>,
+        mut queue: LockedQueue<'_, Commands>,
         batch: Option<Batch>,
         patience: Patience,
+        at_once: bool,
     ) -> core::result::Result<Pending<'a>, Failure> {
         let done = batch
             .as_ref()
             .and_then(|batch| queue.done.get(batch.first().get()))
             .cloned();
-        let is_alone = batch
-            .as_ref()
-            .is_some_and(|batch| queue.slots.is_alone(batch));
+        // There is one, unless the queue is closed.
+        let Some(done) = done else {
+            queue.notify();
+            return Err(Failure::Lost(ENODEV));
+        };
+
+        // One who does so is enough, and finds those of all others.
+        let look = match at_once && !queue.is_quiet() {
+            true => self.spinning.next(),
+            false => None,
+        };
+        if look.as_ref().is_some_and(|look| look.is_quiet) {
+            commands::begin_look(&mut queue);
+        }
         queue.notify();
 
-        // There is one, unless the queue is closed.
-        let done = done.ok_or(Failure::Lost(ENODEV))?;
         Ok(Pending {
             requests: self,
             batch,
             done,
             patience,
-            is_alone,
+            look,
         })
     }
 
@@ -768,11 +782,11 @@ struct Pending<'a> {
     /// Signalled when all replies are there, or will not come.
     done: Arc<Completion>,
     patience: Patience,
-    /// The device had no other messages.
-    is_alone: bool,
+    /// How to look for the replies before one sleeps.
+    look: Option<Look>,
 }
 
-impl Pending<'_> {
+impl<'a> Pending<'a> {
     /// Waits for the replies, and checks them; see [`Requests::run_all`].
     fn wait(self, each: &mut dyn FnMut(Asked, CheckedReply)) -> core::result::Result<(), Failure> {
         let requests = self.requests;
@@ -814,45 +828,66 @@ impl Pending<'_> {
     /// Waits for the replies, and returns what has ended the wait. `each` gets those that are there,
     /// whatever it was.
     fn wait_for_replies(mut self, each: &mut dyn FnMut(Asked, Option<Reply>)) -> Wait {
-        let wait = match self.spins() {
-            true => Wait::Done,
-            false => self.patience.wait_for(&self.done),
-        };
+        if let Some(mut queue) = self.look() {
+            self.finish(&mut queue, each);
+            return Wait::Done;
+        }
+        let wait = self.patience.wait_for(&self.done);
 
-        self.finish(each);
+        let mut queue = self.requests.queue.lock();
+        self.finish(&mut queue, each);
         wait
     }
 
-    /// Looks for the replies, if that is worth while, and returns whether they are there.
-    fn spins(&self) -> bool {
-        let spinning = &self.requests.spinning;
+    /// Looks for the replies, if that is worth while. If they are there the queue is returned, locked.
+    fn look(&mut self) -> Option<LockedQueue<'a, Commands>> {
+        let Look {
+            limit,
+            mut is_quiet,
+            spinner,
+        } = self.look.take()?;
+        let requests = self.requests;
+        let done = &self.done;
 
-        // Others that wait want the processor that this would take.
-        if !self.is_alone {
-            return false;
-        }
-        spinning.limit().is_some_and(|limit| {
-            let was_answered = self.done.spin(limit);
-            spinning.learn(was_answered);
-            was_answered
-        })
+        let found = spinner.look(limit, || {
+            if !is_quiet {
+                return done.try_wait().then(|| requests.queue.lock());
+            }
+            let mut queue = requests.queue.lock();
+            commands::look(&mut queue);
+            is_quiet = queue.is_quiet();
+            done.try_wait().then_some(queue)
+        });
+        requests.spinning.learn(found.is_some());
+
+        let is_found = found.is_some();
+        let mut queue = found.unwrap_or_else(|| requests.queue.lock());
+        commands::end_look(&mut queue);
+        // They may have come just now.
+        (is_found || done.try_wait()).then_some(queue)
     }
 
     /// Takes the replies that are there, and gives the slots back or up.
-    fn finish(&mut self, each: &mut dyn FnMut(Asked, Option<Reply>)) {
-        let Some(batch) = self.batch.take() else {
-            return;
-        };
-        let mut queue = self.requests.queue.lock();
-
-        queue.slots.finish(batch, each);
-        queue.wake_queued();
+    fn finish(
+        &mut self,
+        queue: &mut LockedQueue<'_, Commands>,
+        each: &mut dyn FnMut(Asked, Option<Reply>),
+    ) {
+        if let Some(batch) = self.batch.take() {
+            queue.slots.finish(batch, each);
+            queue.wake_queued();
+        }
     }
 }
 
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
-        self.finish(&mut |_, _| ());
+        if self.batch.is_some() {
+            let mut queue = self.requests.queue.lock();
+
+            commands::end_look(&mut queue);
+            self.finish(&mut queue, &mut |_, _| ());
+        }
     }
 }
 

@@ -339,15 +339,6 @@ where
         }
     }
 
-    /// Whether no slot is in use but those of this batch.
-    pub fn is_alone(&self, batch: &Batch) -> bool {
-        let out = self.count() - self.free.len;
-
-        self.storage
-            .get(batch.first.get())
-            .is_some_and(|slot| usize::from(slot.missing) == out)
-    }
-
     /// How many slots can be begun now.
     pub fn room(&self, access: Access) -> usize {
         match (self.gate, access) {

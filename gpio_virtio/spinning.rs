@@ -2,10 +2,12 @@
 
 //! Whether to look for a reply for a moment before one goes to sleep.
 //!
-//! To put a task to sleep and to wake it up takes longer than a device that is quick takes to answer,
-//! most of all where an idle processor is one that the host has given to somebody else. Where a device
-//! is not so quick, or its host lacks the processor that the guest keeps busy, it only takes time.
+//! To interrupt a processor, to put a task to sleep and to wake it up takes longer than a device that is
+//! quick takes to answer, most of all where an idle processor is one that the host has given to somebody
+//! else. Where a device is not so quick, or its host lacks the processor that the guest keeps busy, it
+//! only takes time.
 
+use crate::abstractions::spin::Spinner;
 use kernel::{
     sync::atomic::{
         Atomic,
@@ -21,9 +23,27 @@ const MAX_FAILURES: u32 = 10;
 /// notice of its deadline.
 const MAX_US: u32 = 1000;
 
+/// One of so many looks is without asking the device for no calls.
+///
+/// There are devices that interrupt whether they were asked to or not, and then there is nothing to be
+/// found any more. An interrupt of which that is true of 99.9% the kernel turns off.
+const LOUD: u32 = 64;
+
+/// How to look for an answer.
+pub(crate) struct Look {
+    /// For how long.
+    pub(crate) limit: Delta,
+    /// Whether the device may be asked not to call meanwhile.
+    pub(crate) is_quiet: bool,
+    /// Who looks.
+    pub(crate) spinner: Spinner,
+}
+
 /// What is known about a device's answers.
 pub(crate) struct Spinning {
     limit: Delta,
+    /// Counts the looks.
+    looks: Atomic<u32>,
     /// How often in a row there was no answer in time.
     failures: Atomic<u32>,
     /// How many waits are not tried.
@@ -36,19 +56,29 @@ impl Spinning {
     pub(crate) fn new(limit_us: u32) -> Self {
         Self {
             limit: Delta::from_micros(limit_us.min(MAX_US).into()),
+            looks: Atomic::new(0),
             failures: Atomic::new(0),
             skip: Atomic::new(0),
         }
     }
 
-    /// For how long to look for the next answer, if it is worth while.
-    pub(crate) fn limit(&self) -> Option<Delta> {
+    /// How to look for the next answer, if it is worth while.
+    pub(crate) fn next(&self) -> Option<Look> {
         if self.limit.is_zero() {
             return None;
         }
         // It does no harm if others change these at the same time.
         match self.skip.load(Relaxed) {
-            0 => Some(self.limit),
+            0 => {
+                let spinner = Spinner::new()?;
+                let looks = self.looks.load(Relaxed).wrapping_add(1);
+                self.looks.store(looks, Relaxed);
+                Some(Look {
+                    limit: self.limit,
+                    is_quiet: looks % LOUD != 0,
+                    spinner,
+                })
+            }
             skip => {
                 self.skip.store(skip - 1, Relaxed);
                 None

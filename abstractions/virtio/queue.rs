@@ -96,6 +96,8 @@ struct Inner<H: Handler> {
     lent: usize,
     /// Buffers that never came back, when the ring is gone. There is room for a whole ring of them.
     unreturned: KVVec<BufferOf<H>>,
+    /// The device was asked for no calls: see [`LockedQueue::be_quiet`].
+    is_quiet: bool,
     handler: H,
 }
 
@@ -149,6 +151,7 @@ impl<H: Handler> Queue<H> {
             ring: Ring::Detached,
             lent: 0,
             unreturned: KVVec::new(),
+            is_quiet: false,
             handler,
         };
         pin_init!(Self {
@@ -322,12 +325,11 @@ impl<H: Handler> LockedQueue<'_, H> {
         let mut is_first = true;
 
         loop {
-            let mut has_taken = false;
-
             self.disable_calls();
-            while let Some((buffer, written)) = self.take() {
-                has_taken = true;
-                each(self, buffer, written);
+            let has_taken = self.take_some(&mut each);
+            // Whoever has asked for no calls looks again.
+            if self.guard.is_quiet {
+                return;
             }
             // A device that says again and again that there is something, and then that there is
             // nothing, has the calls it asks for, and not this processor.
@@ -336,6 +338,45 @@ impl<H: Handler> LockedQueue<'_, H> {
                 return;
             }
             is_first = false;
+        }
+    }
+
+    /// As [`take_all`](Self::take_all), but returns whether there were any.
+    fn take_some(&mut self, each: &mut impl FnMut(&mut Self, BufferOf<H>, u32)) -> bool {
+        let mut has_taken = false;
+
+        while let Some((buffer, written)) = self.take() {
+            has_taken = true;
+            each(self, buffer, written);
+        }
+        has_taken
+    }
+
+    /// Asks the device for no calls until the caller [ends](Self::end_quiet) that, who looks meanwhile
+    /// for what [comes back](Self::look). It may call all the same.
+    pub(crate) fn be_quiet(&mut self) {
+        self.disable_calls();
+        self.guard.is_quiet = true;
+    }
+
+    /// Whether the device was asked for no calls.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.guard.is_quiet
+    }
+
+    /// If the device was asked for no calls, takes the buffers that it has returned, as
+    /// [`take_all`](Self::take_all) does.
+    pub(crate) fn look(&mut self, mut each: impl FnMut(&mut Self, BufferOf<H>, u32)) {
+        if self.guard.is_quiet {
+            self.take_some(&mut each);
+        }
+    }
+
+    /// If the device was asked for no calls, asks for them again, and takes the buffers that it has
+    /// returned until then, for which there is none.
+    pub(crate) fn end_quiet(&mut self, each: impl FnMut(&mut Self, BufferOf<H>, u32)) {
+        if core::mem::take(&mut self.guard.is_quiet) {
+            self.take_all(each);
         }
     }
 
@@ -429,6 +470,7 @@ unsafe impl<H: Handler> AnyQueue for Queue<H> {
         }
         let old = core::mem::replace(&mut inner.unreturned, unreturned);
         inner.lent = 0;
+        inner.is_quiet = false;
         // INVARIANT: By the safety requirement `vq` is valid and empty.
         inner.ring = Ring::Attached(vq);
         drop(inner);
