@@ -367,10 +367,6 @@ impl World {
                 Gate::Closed => Some(Refusal::Closed),
             }
         );
-        for (&caller, batch) in &self.callers {
-            let expected = self.missing(caller) == self.uses.len();
-            assert_eq!(slots.is_alone(batch), expected);
-        }
         let mut waiting: Vec<usize> = slots.waiting().map(Index::get).collect();
         let callers = out.iter().filter_map(|slot| slot.caller);
         let mut expected: Vec<usize> = callers

@@ -253,13 +253,6 @@ proptest! {
             model.queued -= woken;
             model.promised += woken;
 
-            let out = model.uses.values().filter(|slot| slot.reply.is_none()).count();
-            for (&number, batch) in &model.batches {
-                let missing = model.missing(number);
-                // Replies that were not collected are in nobody's way, but their slots are not free.
-                let expected = missing == out && model.uses.len() == out;
-                prop_assert_eq!(slots.is_alone(batch), expected);
-            }
             prop_assert_eq!(slots.refusal(), match model.gate {
                 Gate::Open | Gate::Paused => None,
                 Gate::Failed => Some(Refusal::Failed),

@@ -49,6 +49,8 @@ pub enum Planted {
     OldSignalIsLeft,
     /// Who resets the device does not wake those who wait.
     NobodyIsWokenByReset,
+    /// Who has asked for no interrupts does not look for replies once more at the end.
+    NobodyLooksAtTheEnd,
 }
 
 /// Why a message has no reply.
@@ -62,11 +64,23 @@ pub enum Failure {
     Failed,
 }
 
+/// Messages that were sent.
+#[derive(Debug)]
+struct Pending {
+    batch: Batch,
+    /// The caller is to look for the replies.
+    looks: bool,
+}
+
 #[derive(Debug)]
 struct State {
     /// What a slot is used for is a message. The reply to it is the same number.
     slots: Slots<Vec<Slot<Buffer, u32, u32>>>,
     ring: VecDeque<Sent>,
+    /// What the device has answered, and nobody has seen yet.
+    used: VecDeque<Sent>,
+    /// The device does not interrupt: somebody looks for replies.
+    is_quiet: bool,
     /// The device goes away when it has nothing to do.
     is_over: bool,
     /// It was reset.
@@ -83,12 +97,14 @@ pub struct Queue {
     done: Vec<Completion>,
     room: Completion,
     count: usize,
+    /// Callers look for replies before they sleep.
+    looks: bool,
     planted: Planted,
 }
 
 impl Queue {
-    /// Makes one with so many slots.
-    pub fn new(count: usize, planted: Planted) -> Self {
+    /// Makes one with so many slots, whose callers look for replies before they sleep, or do not.
+    pub fn new(count: usize, looks: bool, planted: Planted) -> Self {
         let storage: Vec<_> = (0..count)
             .map(|number| Slot::new(Buffer(number), 0))
             .collect();
@@ -97,6 +113,8 @@ impl Queue {
             state: Mutex::new(State {
                 slots: Slots::new(storage),
                 ring: VecDeque::new(),
+                used: VecDeque::new(),
+                is_quiet: false,
                 is_over: false,
                 was_reset: false,
             }),
@@ -104,6 +122,7 @@ impl Queue {
             done: (0..count).map(|_| Completion::default()).collect(),
             room: Completion::default(),
             count,
+            looks,
             planted,
         }
     }
@@ -151,7 +170,7 @@ impl Queue {
     }
 
     /// Sends a message, or as many of them as there is room for.
-    fn send(&self, state: &mut State, access: Access, messages: &[u32]) -> Option<Batch> {
+    fn send(&self, state: &mut State, access: Access, messages: &[u32]) -> Option<Pending> {
         let mut batch = None;
 
         for &message in messages {
@@ -173,15 +192,37 @@ impl Queue {
             });
             state.slots.add(&mut batch, index, message);
         }
+        // One who looks is enough.
+        let looks = self.looks && batch.is_some() && !state.is_quiet;
+        state.is_quiet |= looks;
         self.kick.notify_all();
-        batch
+        batch.map(|batch| Pending { batch, looks })
+    }
+
+    /// Looks for the replies to a batch, and for those of all others; see `Pending::look()`. Returns
+    /// whether they are there.
+    fn look(&self, done: &Completion) -> bool {
+        let mut state = lock(&self.state);
+        if state.is_quiet {
+            self.take(&mut state);
+        }
+        let is_there = done.try_wait();
+        drop(state);
+
+        let mut state = lock(&self.state);
+        if std::mem::take(&mut state.is_quiet) && !self.has_planted(Planted::NobodyLooksAtTheEnd) {
+            self.take(&mut state);
+        }
+        is_there || done.try_wait()
     }
 
     /// Waits for the replies to a batch, and ends it. Who is not patient just looks whether they are
     /// there.
-    fn wait(&self, batch: Batch, is_patient: bool, messages: &[u32]) -> Result<(), Failure> {
+    fn wait(&self, sent: Pending, is_patient: bool, messages: &[u32]) -> Result<(), Failure> {
+        let Pending { batch, looks } = sent;
         let done = &self.done[batch.first().get()];
         let is_done = match is_patient {
+            _ if looks && self.look(done) => true,
             true => {
                 done.wait();
                 true
@@ -224,12 +265,12 @@ impl Queue {
             let mut state = self.lock_with_room(is_patient)?;
             let fits = state.slots.room(Access::Open).min(left.len());
             let (now, later) = left.split_at(fits);
-            let batch = self.send(&mut state, Access::Open, now);
+            let sent = self.send(&mut state, Access::Open, now);
             drop(state);
 
-            assert!(batch.is_some(), "there was room, but no slot");
-            if let Some(batch) = batch {
-                self.wait(batch, is_patient, now)?;
+            assert!(sent.is_some(), "there was room, but no slot");
+            if let Some(sent) = sent {
+                self.wait(sent, is_patient, now)?;
             }
             left = later;
         }
@@ -255,16 +296,26 @@ impl Queue {
             while state.ring.is_empty() && !state.is_over {
                 state = wait(&self.kick, state);
             }
-            let Some(Sent {
-                index,
-                buffer,
-                message,
-            }) = state.ring.pop_front()
-            else {
+            let Some(sent) = state.ring.pop_front() else {
                 return;
             };
-            assert_eq!(state.slots.asked(index), Some(message));
-            self.slot_returned(&mut state, index, buffer, Some(message));
+            assert_eq!(state.slots.asked(sent.index), Some(sent.message));
+            state.used.push_back(sent);
+            if !state.is_quiet {
+                self.take(&mut state);
+            }
+        }
+    }
+
+    /// Takes what the device has answered.
+    fn take(&self, state: &mut State) {
+        while let Some(Sent {
+            index,
+            buffer,
+            message,
+        }) = state.used.pop_front()
+        {
+            self.slot_returned(state, index, buffer, Some(message));
         }
     }
 
@@ -283,7 +334,10 @@ impl Queue {
         let ring = {
             let mut state = lock(&self.state);
             state.was_reset = true;
-            std::mem::take(&mut state.ring)
+            state.is_quiet = false;
+            let mut all = std::mem::take(&mut state.used);
+            all.append(&mut state.ring);
+            all
         };
         for Sent { index, buffer, .. } in ring {
             self.slot_returned(&mut lock(&self.state), index, buffer, None);
@@ -301,11 +355,11 @@ impl Queue {
 
     fn restore(&self, message: u32) -> bool {
         let mut state = lock(&self.state);
-        let batch = self.send(&mut state, Access::Restoring, &[message]);
+        let sent = self.send(&mut state, Access::Restoring, &[message]);
         drop(state);
 
         // Those who were waited for are free when the ones who did have seen that.
-        batch.is_some_and(|batch| self.wait(batch, true, &[message]).is_ok())
+        sent.is_some_and(|sent| self.wait(sent, true, &[message]).is_ok())
     }
 
     /// The device is going away; see `close()`.
@@ -328,6 +382,7 @@ impl Queue {
 
         assert_eq!(state.slots.free_count(), self.count, "a slot was lost");
         assert_eq!(state.slots.waiting().count(), 0);
+        assert!(!state.is_quiet && state.used.is_empty(), "replies are left");
         if state.slots.refusal().is_none() {
             let room = state.slots.room(Access::Open);
             assert_eq!(room, self.count, "a promise is left");

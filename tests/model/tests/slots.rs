@@ -38,13 +38,26 @@ enum Event {
     Close,
 }
 
-/// Has callers use a queue of `slots` slots.
+/// Has callers use a queue of `slots` slots: such that look for replies before they sleep, and such that
+/// do not.
 fn check(slots: usize, callers: &'static [Caller], event: Event, planted: Planted) {
+    for looks in [true, false] {
+        check_with(slots, looks, callers, event, planted);
+    }
+}
+
+fn check_with(
+    slots: usize,
+    looks: bool,
+    callers: &'static [Caller],
+    event: Event,
+    planted: Planted,
+) {
     let mut builder = Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(PREEMPTIONS));
 
     builder.check(move || {
-        let queue = Arc::new(Queue::new(slots, planted));
+        let queue = Arc::new(Queue::new(slots, looks, planted));
         let device = {
             let queue = queue.clone();
             thread::spawn(move || queue.answer_all())
@@ -96,6 +109,12 @@ fn one_slot_serves_two() {
 }
 
 #[test]
+fn who_looks_for_replies_finds_those_of_others() {
+    check(2, TWO_PATIENT, Event::Nothing, Planted::Nothing);
+    check(2, TWO_IMPATIENT, Event::Nothing, Planted::Nothing);
+}
+
+#[test]
 fn who_gives_up_is_in_nobodys_way() {
     check(1, ONE_IMPATIENT, Event::Nothing, Planted::Nothing);
 }
@@ -127,7 +146,7 @@ fn nobody_waits_for_a_device_that_goes_away() {
 }
 
 /// Each mistake, who has to be there for it to be found, and what is found then.
-const MISTAKES: [(Planted, &[Caller], Event, &str); 4] = [
+const MISTAKES: [(Planted, &[Caller], Event, &str); 5] = [
     (
         Planted::NobodyIsWokenWhenLate,
         ONE_IMPATIENT,
@@ -150,6 +169,12 @@ const MISTAKES: [(Planted, &[Caller], Event, &str); 4] = [
         Planted::NobodyIsWokenByReset,
         TWO_PATIENT,
         Event::Reset,
+        "deadlock",
+    ),
+    (
+        Planted::NobodyLooksAtTheEnd,
+        TWO_PATIENT,
+        Event::Nothing,
         "deadlock",
     ),
 ];
@@ -180,5 +205,8 @@ fn make_a_mistake() {
     let number: usize = env::var(MISTAKE).unwrap().parse().unwrap();
     let (planted, callers, event, _) = MISTAKES[number];
 
-    check(1, callers, event, planted);
+    // The mistakes of those who wait are found without looks, and the last one is of those who look.
+    let looks = planted == Planted::NobodyLooksAtTheEnd;
+    let slots = if looks { 2 } else { 1 };
+    check_with(slots, looks, callers, event, planted);
 }
