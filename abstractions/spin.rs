@@ -8,17 +8,32 @@
 //! [`include/linux/sched/stat.h`](srctree/include/linux/sched/stat.h)
 
 use super::bindings;
-use core::marker::PhantomData;
-use kernel::time::{
-    Delta,
-    Instant,
-    Monotonic, //
+use kernel::{
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
+    },
+    types::NotThreadSafe, //
 };
+
+/// The most looks, for a clock that does not go on meanwhile.
+const MAX_LOOKS: u32 = 100_000;
+
+/// How a look has ended.
+pub(crate) enum Look<T> {
+    /// There was something.
+    Found(T),
+    /// The time is over.
+    TimedOut,
+    /// Another task wants this processor.
+    Wanted,
+}
 
 /// A task that keeps its processor, as others rely on it to look for something. It must not sleep.
 pub(crate) struct Spinner {
     /// Preemption is to be enabled where it was disabled.
-    _not_send: PhantomData<*mut ()>,
+    _not_send: NotThreadSafe,
 }
 
 impl Spinner {
@@ -31,25 +46,28 @@ impl Spinner {
         // SAFETY: May be called anywhere. `drop()` enables preemption again.
         unsafe { bindings::gpio_virtio_preempt_disable() };
         Some(Self {
-            _not_send: PhantomData,
+            _not_send: NotThreadSafe,
         })
     }
 
     /// Looks with `find`, once at least and for `limit` at the most, until there is something or another
     /// task wants this processor.
-    pub(crate) fn look<T>(&self, limit: Delta, mut find: impl FnMut() -> Option<T>) -> Option<T> {
+    pub(crate) fn look<T>(&self, limit: Delta, mut find: impl FnMut() -> Option<T>) -> Look<T> {
         let start = Instant::<Monotonic>::now();
 
-        loop {
-            let found = find();
-            if found.is_some() {
-                return found;
+        for _ in 0..MAX_LOOKS {
+            if let Some(found) = find() {
+                return Look::Found(found);
             }
-            if has_company() || start.elapsed() > limit {
-                return None;
+            if has_company() {
+                return Look::Wanted;
+            }
+            if start.elapsed() > limit {
+                break;
             }
             core::hint::spin_loop();
         }
+        Look::TimedOut
     }
 }
 

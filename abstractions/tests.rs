@@ -23,7 +23,10 @@ use super::{
         new_raw_spinlock,
         RawSpinLock, //
     },
-    spin::Spinner,
+    spin::{
+        Look,
+        Spinner, //
+    },
     virtio::{
         Buffer,
         Handler,
@@ -142,8 +145,11 @@ mod tests {
             looks += 1;
             Some(looks)
         });
-        assert_eq!(found, Some(1));
-        assert_eq!(spinner.look(moment, || None::<()>), None);
+        assert!(matches!(found, Look::Found(1)));
+        assert!(!matches!(
+            spinner.look(moment, || None::<()>),
+            Look::Found(())
+        ));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::{
             Buffer,
             Handler,
             LockedQueue,
+            Peek,
             Queue, //
         },
     },
@@ -44,6 +45,7 @@ use crate::{
         Slot,
         Slots, //
     },
+    spinning::Turn,
     tracing, //
 };
 use kernel::{
@@ -116,6 +118,8 @@ pub(crate) struct Commands {
     pub(crate) interrupts: Arc<Interrupts>,
     messages: Arc<Messages>,
     recovery: Arc<Recovery>,
+    /// Somebody looks for replies.
+    has_looker: bool,
     /// What the device knows of each line.
     pub(crate) line_states: KVVec<LineState>,
     /// The buffer for checks, unless the device has it: there is one at a time. A queue that has room
@@ -147,6 +151,7 @@ impl Commands {
             interrupts,
             messages,
             recovery,
+            has_looker: false,
             line_states: KVVec::new(),
             check_buffer: None,
             has_check_buffer: false,
@@ -227,10 +232,6 @@ pub(crate) fn submit(
         return Ok(false);
     };
 
-    if let (None, Some(done)) = (&batch, queue.done.get(index.get())) {
-        // The last one who waited may have given up just before the signal came.
-        while done.try_wait() {}
-    }
     buffer.write(message.to_bytes());
     if let Some(block) = block {
         buffer.lend_block(block);
@@ -275,30 +276,59 @@ fn take_note(
     None
 }
 
-/// Asks the device for no calls, unless it has a check. The caller [looks](look) for replies then, also
-/// for those that others wait for, without a pause, and [ends](end_look) that at last. Or somebody else
-/// does, and then it is an interrupt that brings them.
-pub(crate) fn begin_look(queue: &mut LockedQueue<'_, Commands>) {
-    // What it says to a check is for an interrupt to see.
-    let has_check = queue.check_is_owed || queue.has_check_buffer && queue.check_buffer.is_none();
+/// One caller looks for the replies: to what he has sent, and to all that others wait for.
+///
+/// He must do so without a pause, and [end](Looker::end) it at last.
+pub(crate) struct Looker<'a> {
+    /// The device was asked for no calls. If it was not, or somebody else has ended that, then it is an
+    /// interrupt that brings the replies.
+    pub(crate) peek: Option<Peek<'a>>,
+    pub(crate) turn: Turn,
+}
 
-    if !has_check {
-        queue.be_quiet();
+impl<'a> Looker<'a> {
+    /// Whether nobody looks, and somebody may.
+    pub(crate) fn may_begin(queue: &LockedQueue<'_, Commands>) -> bool {
+        // What the device says to a check is for an interrupt to see.
+        let has_check =
+            queue.check_is_owed || queue.has_check_buffer && queue.check_buffer.is_none();
+
+        !queue.has_looker && !has_check
+    }
+
+    /// Begins to look.
+    pub(crate) fn begin(queue: &mut LockedQueue<'a, Commands>, turn: Turn) -> Self {
+        queue.has_looker = true;
+        Self {
+            peek: turn.is_quiet.then(|| queue.be_quiet()).flatten(),
+            turn,
+        }
+    }
+
+    /// Ends it.
+    pub(crate) fn end(queue: &mut LockedQueue<'a, Commands>) {
+        queue.has_looker = false;
+        end_look(queue);
     }
 }
 
-/// Takes the replies that are there, if the device was asked for no calls.
-pub(crate) fn look(queue: &mut LockedQueue<'_, Commands>) {
-    queue.look(|locked, buffer, written| {
-        // It has no check.
-        take_note(locked, buffer, written);
-    });
+/// Takes the replies that are there, for the one who [looks](Looker).
+pub(crate) fn look<'a>(queue: &mut LockedQueue<'a, Commands>, peek: &mut Option<Peek<'a>>) {
+    if let Some(peek) = peek {
+        queue.look(peek, |locked, buffer, written| {
+            // The device has no check.
+            take_note(locked, buffer, written);
+        });
+    }
+    if !queue.is_quiet() {
+        *peek = None;
+    }
 }
 
 /// Takes the replies that are there, and asks the device for calls again, if it was asked for none.
 pub(crate) fn end_look(queue: &mut LockedQueue<'_, Commands>) {
     queue.end_quiet(|locked, buffer, written| {
-        // As above.
+        // The device has no check.
         take_note(locked, buffer, written);
     });
 }

@@ -16,10 +16,12 @@ use crate::{
             Deadline,
             Wait, //
         },
+        spin::Look,
         virtio::{
             Block,
             Buffer,
             LockedQueue,
+            Peek,
             Queue, //
         },
     },
@@ -32,6 +34,7 @@ use crate::{
         self,
         Asked,
         Commands,
+        Looker,
         Purpose,
         Reply, //
     },
@@ -59,10 +62,7 @@ use crate::{
         Slots,
         MAX_SLOTS, //
     },
-    spinning::{
-        Look,
-        Spinning, //
-    },
+    spinning::Spinning,
     tracing, //
 };
 use kernel::{
@@ -487,7 +487,7 @@ impl Requests {
     /// Tells the device about a batch. If the caller is going to wait at once it may look for the replies.
     fn pending<'a>(
         &'a self,
-        mut queue: LockedQueue<'_, Commands>,
+        mut queue: LockedQueue<'a, Commands>,
         batch: Option<Batch>,
         patience: Patience,
         at_once: bool,
@@ -502,14 +502,11 @@ impl Requests {
             return Err(Failure::Lost(ENODEV));
         };
 
-        // One who does so is enough, and finds those of all others.
-        let look = match at_once && !queue.is_quiet() {
+        let turn = match at_once && Looker::may_begin(&queue) {
             true => self.spinning.next(),
             false => None,
         };
-        if look.as_ref().is_some_and(|look| look.is_quiet) {
-            commands::begin_look(&mut queue);
-        }
+        let looker = turn.map(|turn| Looker::begin(&mut queue, turn));
         queue.notify();
 
         Ok(Pending {
@@ -517,7 +514,7 @@ impl Requests {
             batch,
             done,
             patience,
-            look,
+            looker,
         })
     }
 
@@ -782,8 +779,8 @@ struct Pending<'a> {
     /// Signalled when all replies are there, or will not come.
     done: Arc<Completion>,
     patience: Patience,
-    /// How to look for the replies before one sleeps.
-    look: Option<Look>,
+    /// The caller is to look for the replies before he sleeps.
+    looker: Option<Looker<'a>>,
 }
 
 impl<'a> Pending<'a> {
@@ -835,36 +832,49 @@ impl<'a> Pending<'a> {
         let wait = self.patience.wait_for(&self.done);
 
         let mut queue = self.requests.queue.lock();
+        let wait = match wait {
+            Wait::Done => wait,
+            _ => {
+                // Whoever looks for replies may have been kept from it all the time.
+                commands::end_look(&mut queue);
+                // If the signal has come just now, it is not for the next one who uses the slot.
+                match self.done.try_wait() {
+                    true => Wait::Done,
+                    false => wait,
+                }
+            }
+        };
         self.finish(&mut queue, each);
         wait
     }
 
     /// Looks for the replies, if that is worth while. If they are there the queue is returned, locked.
     fn look(&mut self) -> Option<LockedQueue<'a, Commands>> {
-        let Look {
-            limit,
-            mut is_quiet,
-            spinner,
-        } = self.look.take()?;
+        let Looker { mut peek, turn } = self.looker.take()?;
         let requests = self.requests;
         let done = &self.done;
 
-        let found = spinner.look(limit, || {
-            if !is_quiet {
+        let found = turn.spinner.look(turn.limit, || {
+            if !peek.as_ref().is_some_and(Peek::has_some) {
                 return done.try_wait().then(|| requests.queue.lock());
             }
             let mut queue = requests.queue.lock();
-            commands::look(&mut queue);
-            is_quiet = queue.is_quiet();
+            commands::look(&mut queue, &mut peek);
             done.try_wait().then_some(queue)
         });
-        requests.spinning.learn(found.is_some());
 
-        let is_found = found.is_some();
-        let mut queue = found.unwrap_or_else(|| requests.queue.lock());
-        commands::end_look(&mut queue);
+        let (mut queue, is_found, is_in_vain) = match found {
+            Look::Found(queue) => (queue, true, false),
+            Look::TimedOut => (requests.queue.lock(), false, true),
+            Look::Wanted => (requests.queue.lock(), false, false),
+        };
+        Looker::end(&mut queue);
         // They may have come just now.
-        (is_found || done.try_wait()).then_some(queue)
+        let is_found = is_found || done.try_wait();
+        if is_found || is_in_vain {
+            requests.spinning.learn(is_found);
+        }
+        is_found.then_some(queue)
     }
 
     /// Takes the replies that are there, and gives the slots back or up.
@@ -885,7 +895,11 @@ impl Drop for Pending<'_> {
         if self.batch.is_some() {
             let mut queue = self.requests.queue.lock();
 
-            commands::end_look(&mut queue);
+            if self.looker.is_some() {
+                Looker::end(&mut queue);
+            }
+            // It is not for the next one who uses the slot.
+            self.done.try_wait();
             self.finish(&mut queue, &mut |_, _| ());
         }
     }

@@ -29,8 +29,8 @@ const MAX_US: u32 = 1000;
 /// found any more. An interrupt of which that is true of 99.9% the kernel turns off.
 const LOUD: u32 = 64;
 
-/// How to look for an answer.
-pub(crate) struct Look {
+/// How somebody looks for an answer.
+pub(crate) struct Turn {
     /// For how long.
     pub(crate) limit: Delta,
     /// Whether the device may be asked not to call meanwhile.
@@ -63,7 +63,7 @@ impl Spinning {
     }
 
     /// How to look for the next answer, if it is worth while.
-    pub(crate) fn next(&self) -> Option<Look> {
+    pub(crate) fn next(&self) -> Option<Turn> {
         if self.limit.is_zero() {
             return None;
         }
@@ -73,7 +73,7 @@ impl Spinning {
                 let spinner = Spinner::new()?;
                 let looks = self.looks.load(Relaxed).wrapping_add(1);
                 self.looks.store(looks, Relaxed);
-                Some(Look {
+                Some(Turn {
                     limit: self.limit,
                     is_quiet: looks % LOUD != 0,
                     spinner,

@@ -40,6 +40,7 @@ pub(crate) use config::Config;
 pub(crate) use queue::{
     Handler,
     LockedQueue,
+    Peek,
     Queue, //
 };
 pub(crate) use started::{

@@ -11,6 +11,7 @@ use super::{
     buffer::Buffer,
 };
 use core::{
+    marker::PhantomData,
     mem::size_of,
     ops::{
         Deref,
@@ -176,7 +177,7 @@ pub(crate) struct LockedQueue<'a, H: Handler> {
     guard: SpinLockIrqGuard<'a, Inner<H>>,
 }
 
-impl<H: Handler> LockedQueue<'_, H> {
+impl<'a, H: Handler> LockedQueue<'a, H> {
     /// How many buffers the queue can own at a time; none unless it is attached to a device.
     pub(crate) fn capacity(&self) -> usize {
         let Some(vq) = self.guard.vq() else { return 0 };
@@ -318,7 +319,8 @@ impl<H: Handler> LockedQueue<'_, H> {
     }
 
     /// Takes all buffers that the device has returned, and gives each to `each`, with how many bytes
-    /// the device says it wrote. The device is not to call meanwhile.
+    /// the device says it wrote. The device is not to call meanwhile; and not afterwards if it was asked
+    /// to be [quiet](Self::be_quiet).
     ///
     /// If `each` submits no buffers then this has a bound: the number of the buffers that the queue holds.
     pub(crate) fn take_all(&mut self, mut each: impl FnMut(&mut Self, BufferOf<H>, u32)) {
@@ -352,11 +354,35 @@ impl<H: Handler> LockedQueue<'_, H> {
         has_taken
     }
 
-    /// Asks the device for no calls until the caller [ends](Self::end_quiet) that, who looks meanwhile
-    /// for what [comes back](Self::look). It may call all the same.
-    pub(crate) fn be_quiet(&mut self) {
-        self.disable_calls();
+    /// Asks the device for no calls; `None` if the queue is not attached. It may call all the same.
+    ///
+    /// From now on nobody is told of what comes back: the caller must [look](Self::look) for it, without
+    /// a pause, and in the end [ask for calls](Self::end_quiet) again.
+    #[must_use = "nobody else looks for what comes back"]
+    pub(crate) fn be_quiet(&mut self) -> Option<Peek<'a>> {
+        let vq = self.guard.vq()?;
+        let rcu = rcu::read_lock();
+
         self.guard.is_quiet = true;
+        // INVARIANT: The queue is attached to `vq`, by its type invariant a valid one, under the lock.
+        Some(Peek {
+            vq,
+            position: self.position(vq),
+            _rcu: rcu,
+            _queue: PhantomData,
+        })
+    }
+
+    /// Where in the ring is what the device returns next, to be [looked at](Peek::has_some). `vq` must be
+    /// that of the queue. Calls are off afterwards.
+    fn position(&mut self, vq: NonNull<virtqueue>) -> c_uint {
+        // SAFETY: By the type invariant of `Queue`, which has no other one, `vq` is valid; its lock is held.
+        // To get the position turns calls on.
+        unsafe {
+            let position = bindings::virtqueue_enable_cb_prepare(vq.as_ptr());
+            bindings::virtqueue_disable_cb(vq.as_ptr());
+            position
+        }
     }
 
     /// Whether the device was asked for no calls.
@@ -365,10 +391,17 @@ impl<H: Handler> LockedQueue<'_, H> {
     }
 
     /// If the device was asked for no calls, takes the buffers that it has returned, as
-    /// [`take_all`](Self::take_all) does.
-    pub(crate) fn look(&mut self, mut each: impl FnMut(&mut Self, BufferOf<H>, u32)) {
-        if self.guard.is_quiet {
+    /// [`take_all`](Self::take_all) does. `peek` is for what it returns afterwards.
+    pub(crate) fn look(
+        &mut self,
+        peek: &mut Peek<'a>,
+        mut each: impl FnMut(&mut Self, BufferOf<H>, u32),
+    ) {
+        if let (true, Some(vq)) = (self.guard.is_quiet, self.guard.vq()) {
             self.take_some(&mut each);
+            if vq == peek.vq {
+                peek.position = self.position(vq);
+            }
         }
     }
 
@@ -416,6 +449,26 @@ impl<H: Handler> DerefMut for LockedQueue<'_, H> {
     }
 }
 
+/// Shows whether a device that was asked for no calls has returned something, without the lock.
+///
+/// # Invariants
+///
+/// `vq` was that of an attached queue when the RCU read-side critical section had begun which this holds.
+pub(crate) struct Peek<'a> {
+    vq: NonNull<virtqueue>,
+    position: c_uint,
+    _rcu: rcu::Guard,
+    _queue: PhantomData<&'a ()>,
+}
+
+impl Peek<'_> {
+    /// Whether there is something that was not taken when this was made, or used last.
+    pub(crate) fn has_some(&self) -> bool {
+        // SAFETY: `vq` was valid, and whoever closes the queue waits for this reader before it is freed.
+        unsafe { bindings::virtqueue_poll(self.vq.as_ptr(), self.position) }
+    }
+}
+
 /// A queue of any type, as the bus sees it.
 ///
 /// # Safety
@@ -455,8 +508,8 @@ pub(super) unsafe trait AnyQueue: Send + Sync {
 }
 
 // SAFETY: All uses of the `struct virtqueue` are under the lock that `close()` takes to put it out
-// of reach, but for the one in `LockedQueue::notify()`: that is inside of an RCU read-side critical
-// section which begins under the lock.
+// of reach, but for those in `LockedQueue::notify()` and `Peek`: these are inside of an RCU read-side
+// critical section which begins under the lock.
 unsafe impl<H: Handler> AnyQueue for Queue<H> {
     unsafe fn attach(&self, vq: NonNull<virtqueue>) -> Result {
         // SAFETY: By the safety requirement `vq` is valid.

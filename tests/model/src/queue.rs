@@ -45,7 +45,7 @@ pub enum Planted {
     NobodyIsWokenWhenLate,
     /// A caller that goes away although it was promised a slot does not say so.
     PromiseIsKeptByNobody,
-    /// A signal from before is not used up when a batch begins.
+    /// Who gives up does not use up the signal that has come just now.
     OldSignalIsLeft,
     /// Who resets the device does not wake those who wait.
     NobodyIsWokenByReset,
@@ -79,7 +79,9 @@ struct State {
     ring: VecDeque<Sent>,
     /// What the device has answered, and nobody has seen yet.
     used: VecDeque<Sent>,
-    /// The device does not interrupt: somebody looks for replies.
+    /// Somebody looks for replies.
+    has_looker: bool,
+    /// The device was asked for no interrupts meanwhile.
     is_quiet: bool,
     /// The device goes away when it has nothing to do.
     is_over: bool,
@@ -114,6 +116,7 @@ impl Queue {
                 slots: Slots::new(storage),
                 ring: VecDeque::new(),
                 used: VecDeque::new(),
+                has_looker: false,
                 is_quiet: false,
                 is_over: false,
                 was_reset: false,
@@ -182,9 +185,6 @@ impl Queue {
                 state.ring.iter().all(|sent| sent.index != index),
                 "two owners of a slot"
             );
-            if batch.is_none() && !self.has_planted(Planted::OldSignalIsLeft) {
-                while self.done[index.get()].try_wait() {}
-            }
             state.ring.push_back(Sent {
                 index,
                 buffer,
@@ -193,7 +193,8 @@ impl Queue {
             state.slots.add(&mut batch, index, message);
         }
         // One who looks is enough.
-        let looks = self.looks && batch.is_some() && !state.is_quiet;
+        let looks = self.looks && batch.is_some() && !state.has_looker;
+        state.has_looker |= looks;
         state.is_quiet |= looks;
         self.kick.notify_all();
         batch.map(|batch| Pending { batch, looks })
@@ -210,10 +211,21 @@ impl Queue {
         drop(state);
 
         let mut state = lock(&self.state);
-        if std::mem::take(&mut state.is_quiet) && !self.has_planted(Planted::NobodyLooksAtTheEnd) {
-            self.take(&mut state);
-        }
+        state.has_looker = false;
+        self.end_look(&mut state);
         is_there || done.try_wait()
+    }
+
+    fn end_look(&self, state: &mut State) {
+        if std::mem::take(&mut state.is_quiet) && !self.has_planted(Planted::NobodyLooksAtTheEnd) {
+            self.take(state);
+        }
+    }
+
+    /// Somebody who looks for no replies has the device interrupt again, to send it something that is
+    /// answered by an interrupt.
+    pub fn interrupt_again(&self) {
+        self.end_look(&mut lock(&self.state));
     }
 
     /// Waits for the replies to a batch, and ends it. Who is not patient just looks whether they are
@@ -227,10 +239,14 @@ impl Queue {
                 done.wait();
                 true
             }
-            false => done.try_wait(),
+            false => false,
         };
 
         let mut state = lock(&self.state);
+        let is_done = is_done || {
+            self.end_look(&mut state);
+            !self.has_planted(Planted::OldSignalIsLeft) && done.try_wait()
+        };
         let mut sent = messages.iter();
         let mut lost = 0;
         state.slots.finish(batch, |message, reply| {
@@ -300,9 +316,13 @@ impl Queue {
                 return;
             };
             assert_eq!(state.slots.asked(sent.index), Some(sent.message));
+            let was_quiet = state.is_quiet;
             state.used.push_back(sent);
-            if !state.is_quiet {
-                self.take(&mut state);
+            drop(state);
+
+            // It may have been asked for no interrupts since; then this is one too many.
+            if !was_quiet {
+                self.take(&mut lock(&self.state));
             }
         }
     }
@@ -334,7 +354,6 @@ impl Queue {
         let ring = {
             let mut state = lock(&self.state);
             state.was_reset = true;
-            state.is_quiet = false;
             let mut all = std::mem::take(&mut state.used);
             all.append(&mut state.ring);
             all
@@ -355,6 +374,7 @@ impl Queue {
 
     fn restore(&self, message: u32) -> bool {
         let mut state = lock(&self.state);
+        state.is_quiet = false;
         let sent = self.send(&mut state, Access::Restoring, &[message]);
         drop(state);
 
@@ -382,7 +402,8 @@ impl Queue {
 
         assert_eq!(state.slots.free_count(), self.count, "a slot was lost");
         assert_eq!(state.slots.waiting().count(), 0);
-        assert!(!state.is_quiet && state.used.is_empty(), "replies are left");
+        assert!(!state.is_quiet && !state.has_looker);
+        assert!(state.used.is_empty(), "replies are left");
         if state.slots.refusal().is_none() {
             let room = state.slots.room(Access::Open);
             assert_eq!(room, self.count, "a promise is left");

@@ -34,6 +34,8 @@ const IMPATIENT: bool = false;
 #[derive(Clone, Copy)]
 enum Event {
     Nothing,
+    /// Somebody wants interrupts.
+    Interrupts,
     Reset,
     Close,
 }
@@ -73,6 +75,10 @@ fn check_with(
 
         let is_quiet = match event {
             Event::Nothing => true,
+            Event::Interrupts => {
+                queue.interrupt_again();
+                true
+            }
             Event::Reset => {
                 queue.reset(99);
                 false
@@ -112,6 +118,7 @@ fn one_slot_serves_two() {
 fn who_looks_for_replies_finds_those_of_others() {
     check(2, TWO_PATIENT, Event::Nothing, Planted::Nothing);
     check(2, TWO_IMPATIENT, Event::Nothing, Planted::Nothing);
+    check(2, TWO_PATIENT, Event::Interrupts, Planted::Nothing);
 }
 
 #[test]
