@@ -20,9 +20,22 @@ use kernel::{
 /// The most looks, for a clock that does not go on meanwhile.
 const MAX_LOOKS: u32 = 100_000;
 
+/// For how many times its limit a look goes on at the most, as long as there is more and more.
+const MAX_LIMITS: i64 = 10;
+
+/// What is there at a moment.
+pub(crate) enum Sight<T> {
+    /// All that is looked for.
+    All(T),
+    /// More than before.
+    More,
+    /// Nothing new.
+    Nothing,
+}
+
 /// How a look has ended.
 pub(crate) enum Look<T> {
-    /// There was something.
+    /// It was there.
     Found(T),
     /// The time is over.
     TimedOut,
@@ -50,20 +63,27 @@ impl Spinner {
         })
     }
 
-    /// Looks with `find`, once at least and for `limit` at the most, until there is something or another
-    /// task wants this processor.
-    pub(crate) fn look<T>(&self, limit: Delta, mut find: impl FnMut() -> Option<T>) -> Look<T> {
+    /// Looks with `find`, once at least, until all is there or another task wants this processor; but
+    /// only for `limit` since there was more, and for ten times as long at the most.
+    pub(crate) fn look<T>(&self, limit: Delta, mut find: impl FnMut() -> Sight<T>) -> Look<T> {
         let start = Instant::<Monotonic>::now();
+        let mut until = limit;
 
         for _ in 0..MAX_LOOKS {
-            if let Some(found) = find() {
-                return Look::Found(found);
-            }
+            let is_more = match find() {
+                Sight::All(found) => return Look::Found(found),
+                Sight::More => true,
+                Sight::Nothing => false,
+            };
             if has_company() {
                 return Look::Wanted;
             }
-            if start.elapsed() > limit {
+            let elapsed = start.elapsed();
+            if elapsed > until {
                 break;
+            }
+            if is_more {
+                until = (elapsed + limit).min(limit * MAX_LIMITS);
             }
             core::hint::spin_loop();
         }

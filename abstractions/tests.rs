@@ -25,6 +25,7 @@ use super::{
     },
     spin::{
         Look,
+        Sight,
         Spinner, //
     },
     virtio::{
@@ -143,13 +144,13 @@ mod tests {
         };
         let found = spinner.look(Delta::ZERO, || {
             looks += 1;
-            Some(looks)
+            Sight::All(looks)
         });
         assert!(matches!(found, Look::Found(1)));
-        assert!(!matches!(
-            spinner.look(moment, || None::<()>),
-            Look::Found(())
-        ));
+        let found = spinner.look(moment, || Sight::<()>::Nothing);
+        assert!(!matches!(found, Look::Found(())));
+        let found = spinner.look(moment, || Sight::<()>::More);
+        assert!(!matches!(found, Look::Found(())));
     }
 
     #[test]

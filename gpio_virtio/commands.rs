@@ -312,17 +312,19 @@ impl<'a> Looker<'a> {
     }
 }
 
-/// Takes the replies that are there, for the one who [looks](Looker).
-pub(crate) fn look<'a>(queue: &mut LockedQueue<'a, Commands>, peek: &mut Option<Peek<'a>>) {
-    if let Some(peek) = peek {
+/// Takes the replies that are there, for the one who [looks](Looker), and returns whether there are any.
+pub(crate) fn look<'a>(queue: &mut LockedQueue<'a, Commands>, peek: &mut Option<Peek<'a>>) -> bool {
+    let has_taken = peek.as_mut().is_some_and(|peek| {
         queue.look(peek, |locked, buffer, written| {
             // The device has no check.
             take_note(locked, buffer, written);
-        });
-    }
+        })
+    });
+
     if !queue.is_quiet() {
         *peek = None;
     }
+    has_taken
 }
 
 /// Takes the replies that are there, and asks the device for calls again, if it was asked for none.

@@ -16,7 +16,10 @@ use crate::{
             Deadline,
             Wait, //
         },
-        spin::Look,
+        spin::{
+            Look,
+            Sight, //
+        },
         virtio::{
             Block,
             Buffer,
@@ -856,11 +859,18 @@ impl<'a> Pending<'a> {
 
         let found = turn.spinner.look(turn.limit, || {
             if !peek.as_ref().is_some_and(Peek::has_some) {
-                return done.try_wait().then(|| requests.queue.lock());
+                return match done.try_wait() {
+                    true => Sight::All(requests.queue.lock()),
+                    false => Sight::Nothing,
+                };
             }
             let mut queue = requests.queue.lock();
-            commands::look(&mut queue, &mut peek);
-            done.try_wait().then_some(queue)
+            let is_more = commands::look(&mut queue, &mut peek);
+            match done.try_wait() {
+                true => Sight::All(queue),
+                false if is_more => Sight::More,
+                false => Sight::Nothing,
+            }
         });
 
         let (mut queue, is_found, is_in_vain) = match found {

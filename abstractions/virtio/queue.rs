@@ -391,18 +391,22 @@ impl<'a, H: Handler> LockedQueue<'a, H> {
     }
 
     /// If the device was asked for no calls, takes the buffers that it has returned, as
-    /// [`take_all`](Self::take_all) does. `peek` is for what it returns afterwards.
+    /// [`take_all`](Self::take_all) does, and returns whether there were any. `peek` is for what it
+    /// returns afterwards.
     pub(crate) fn look(
         &mut self,
         peek: &mut Peek<'a>,
         mut each: impl FnMut(&mut Self, BufferOf<H>, u32),
-    ) {
-        if let (true, Some(vq)) = (self.guard.is_quiet, self.guard.vq()) {
-            self.take_some(&mut each);
-            if vq == peek.vq {
-                peek.position = self.position(vq);
-            }
+    ) -> bool {
+        let (true, Some(vq)) = (self.guard.is_quiet, self.guard.vq()) else {
+            return false;
+        };
+
+        let has_taken = self.take_some(&mut each);
+        if vq == peek.vq {
+            peek.position = self.position(vq);
         }
+        has_taken
     }
 
     /// If the device was asked for no calls, asks for them again, and takes the buffers that it has
