@@ -239,10 +239,11 @@ settle_memory() {
 }
 
 # How many objects of each of the kernel's caches are in use: lines of NAME N. Areas of
-# vmalloc() are left out: those that were freed stay until there are many of them.
+# vmalloc() are left out: those that were freed stay until there are many of them. So are the
+# records of the checker of objects' lives: it keeps those that it does not need at hand.
 slab_used() {
 	settle_memory
-	awk 'NR > 2 && $1 != "vmap_area" { print $1, $2 }' /proc/slabinfo
+	awk 'NR > 2 && $1 !~ /^(vmap_area|debug_objects_cache)$/ { print $1, $2 }' /proc/slabinfo
 }
 
 # grown_by N FILE...: the caches of which each file, from slab_used, counts at least N objects
