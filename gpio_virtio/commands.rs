@@ -125,6 +125,7 @@ pub(crate) struct Commands {
     /// The buffer for checks, unless the device has it: there is one at a time. A queue that has room
     /// for one buffer only has none for checks; levels then fire when they are reported.
     pub(crate) check_buffer: Option<CommandBuffer>,
+    /// Whether there is one, here or with the device.
     pub(crate) has_check_buffer: bool,
     /// The check that the device was given last.
     check: Check,
